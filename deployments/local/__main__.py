@@ -1,0 +1,3 @@
+from windlass.deployments.local.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The local stack: embedded Postgres and real Airflow, without Docker."""

@@ -1,0 +1,111 @@
+"""Writes the configuration that Airflow's services of the local stack read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from windlass.deployments.local.layout import Layout, write_private
+
+__all__ = ["AirflowEndpoints", "environment", "write_config"]
+
+
+@dataclass(frozen=True)
+class AirflowEndpoints:
+    """What Airflow connects to and listens on."""
+
+    metadata_dsn: str
+    host: str
+    api_port: int
+    configs: Path
+    parallelism: int
+
+    @property
+    def api_url(self) -> str:
+        """Base address of the API server and the UI."""
+        return f"http://{self.host}:{self.api_port}"
+
+
+def write_config(layout: Layout, endpoints: AirflowEndpoints) -> None:
+    """Write ``airflow.cfg`` (0600: it holds the metadata database's password and the signing keys)."""
+    layout.admin_password()
+    sections = _sections(layout, endpoints)
+    # Airflow's parser expands %: a literal one is doubled.
+    text = "\n".join(
+        f"[{section}]\n" + "".join(f"{key} = {value.replace('%', '%%')}\n" for key, value in options.items())
+        for section, options in sections.items()
+    )
+    write_private(layout.airflow_config, text)
+
+
+def environment(layout: Layout, inherited: dict[str, str], mark: str) -> dict[str, str]:
+    """The environment of the stack's Airflow processes.
+
+    A setting of some other Airflow in the user's shell must not reach into this one.
+    """
+    own = {key: value for key, value in inherited.items() if not key.startswith(("AIRFLOW__", "AIRFLOW_CONN_"))}
+    own["AIRFLOW_HOME"] = str(layout.airflow_home)
+    own[mark] = layout.stack_id()
+    if own.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Compiling Airflow anew in each process costs 2 CPU-seconds: keep the bytecode, but out of the sources.
+        own["PYTHONPYCACHEPREFIX"] = str(layout.root / "pycache")
+    return own
+
+
+def _sections(layout: Layout, endpoints: AirflowEndpoints) -> dict[str, dict[str, str]]:
+    bundles = [
+        {
+            "name": "configs",
+            "classpath": "windlass.dagfactory.bundle.ConfigDagBundle",
+            "kwargs": {"configs": str(endpoints.configs), "refresh_interval": 1},
+        }
+    ]
+    return {
+        "core": {
+            "executor": "LocalExecutor",
+            "parallelism": str(endpoints.parallelism),
+            "max_active_tasks_per_dag": str(endpoints.parallelism),
+            "load_examples": "False",
+            "dags_are_paused_at_creation": "False",
+            "fernet_key": layout.fernet_key(),
+            "execution_api_server_url": f"{endpoints.api_url}/execution/",
+            "simple_auth_manager_users": "admin:admin",
+            "simple_auth_manager_passwords_file": str(layout.passwords),
+            "plugins_folder": str(layout.airflow_home / "plugins"),
+        },
+        "database": {
+            "sql_alchemy_conn": endpoints.metadata_dsn.replace("postgresql://", "postgresql+psycopg://", 1),
+            "load_default_connections": "False",
+            # The stack migrates before it starts the services.
+            "check_migrations": "False",
+        },
+        "api": {
+            "host": endpoints.host,
+            "port": str(endpoints.api_port),
+            "base_url": endpoints.api_url,
+            "workers": "1",
+            "secret_key": layout.jwt_secret(),
+        },
+        "api_auth": {"jwt_secret": layout.jwt_secret()},
+        "logging": {"base_log_folder": str(layout.task_logs), "colored_console_log": "False"},
+        "scheduler": {
+            "scheduler_idle_sleep_time": "0.1",
+            "job_heartbeat_sec": "1",
+            "scheduler_heartbeat_sec": "1",
+            "enable_health_check": "False",
+        },
+        # Airflow notices that a task's process is gone only when this runs out: 5 s by default.
+        "workers": {"min_heartbeat_interval": "1", "execution_api_retries": "8"},
+        "dag_processor": {
+            "dag_bundle_config_list": json.dumps(bundles),
+            "dag_bundle_storage_path": str(layout.airflow_home / "bundles"),
+            "refresh_interval": "1",
+            "bundle_refresh_check_interval": "1",
+            "min_file_process_interval": "600",
+            "file_parsing_sort_mode": "modified_time",
+            "parsing_processes": "2",
+        },
+        "triggerer": {"job_heartbeat_sec": "1"},
+        "usage_data_collection": {"enabled": "False"},
+    }

@@ -1,0 +1,161 @@
+"""The command ``uv run deployments/local``: the local stack without Docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from windlass.deployments.errors import DeploymentError
+from windlass.deployments.settings import ENV_PREFIX, Settings
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="deployments/local",
+    help="Runs Postgres and Airflow on this machine, without Docker.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StateDir = Annotated[Path | None, typer.Option(help="Folder for all that the stack writes. [default: .windlass/local]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line; progress on stderr.")]
+
+
+@app.callback()
+def local() -> None:
+    """Runs Postgres and Airflow on this machine, without Docker."""
+
+
+@app.command(epilog="Example: uv run deployments/local demo --keep")
+def demo(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Folder with your own config (dag.json or NAME.dag.json) to run instead of the example."),
+    ] = None,
+    dag_id: Annotated[str | None, typer.Option(help="Which DAG to run, where --config holds several.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave Airflow with its UI and Postgres running.")] = False,
+    state_dir: StateDir = None,
+    api_port: Annotated[int | None, typer.Option(help="Airflow's port. [default: 8080, or a free one]")] = None,
+    postgres_port: Annotated[
+        int | None, typer.Option(help="Postgres' port. [default: 55432, or a free one]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the generated data. [default: 42]")] = None,
+    scale: Annotated[float | None, typer.Option(help="1 is 100,000 sales. [default: 1]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """From nothing to a finished, checked ETL run: Postgres, seeded data, Airflow, one DAG run.
+
+    A second run is quicker and doubles nothing. Ctrl-C stops all of it.
+    """
+    settings = _settings(
+        state_dir=state_dir, api_port=api_port, postgres_port=postgres_port, seed=seed, scale=scale
+    )
+    raise typer.Exit(_guarded(lambda: _demo(settings, config, dag_id, keep=keep, as_json=as_json), as_json=as_json))
+
+
+@app.command(epilog="Example: uv run deployments/local down")
+def down(state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """Stop whatever of the stack still runs. The data stays for the next run."""
+    settings = _settings(state_dir=state_dir)
+    raise typer.Exit(_guarded(lambda: _down(settings, as_json=as_json), as_json=as_json))
+
+
+def _demo(settings: Settings, config: Path | None, dag_id: str | None, *, keep: bool, as_json: bool) -> int:
+    # Imported here so that --help and misuse answer at once.
+    from windlass.deployments.local.demo import Demo
+    from windlass.deployments.local.progress import Progress
+    from windlass.deployments.local.target import find_target
+    from windlass.deployments.local.tasklog import failure_reason
+
+    run = Demo(settings, find_target(config, dag_id), keep, Progress())
+    report = run.run()
+    console = Console(stderr=as_json, highlight=False)
+    report.print(console)
+    for task in report.tasks:
+        if task.state == "failed":
+            reason = failure_reason(Path(task.log)) if task.log else "It left no log."
+            console.print(f"\n{task.task_id} failed:\n{reason}\n  log: {task.log}", markup=False)
+    if report.state == "timed_out":
+        console.print(f"The run took longer than {settings.run_timeout:g} s ({ENV_PREFIX}RUN_TIMEOUT).")
+    _say_next(console, run.kept, succeeded=report.succeeded)
+    if as_json:
+        sys.stdout.write(report.to_json() + "\n")
+    return 0 if report.succeeded else 1
+
+
+def _say_next(console: Console, kept: Any, *, succeeded: bool) -> None:
+    if kept is not None:
+        console.print(f"\nAirflow: {kept.url}  user {kept.user}, password {kept.password}", markup=False)
+        console.print("Stop it with: uv run deployments/local down")
+    elif succeeded:
+        console.print("\nNext: look around in Airflow with   uv run deployments/local demo --keep")
+        console.print("      run a DAG of your own with    uv run deployments/local demo --config FOLDER")
+    else:
+        console.print("\nMend what failed and run the command again: nothing is loaded twice.")
+
+
+def _down(settings: Settings, *, as_json: bool) -> int:
+    from windlass.deployments.local.down import stop_all
+
+    stopped = stop_all(settings.state_dir.resolve())
+    if as_json:
+        sys.stdout.write(json.dumps({"processes": stopped.processes, "postgres": stopped.postgres}) + "\n")
+    elif stopped.processes or stopped.postgres:
+        postgres = " and Postgres" if stopped.postgres else ""
+        sys.stdout.write(f"Stopped {stopped.processes} Airflow process(es){postgres}.\n")
+    else:
+        sys.stdout.write("Nothing was running.\n")
+    return 0
+
+
+def _settings(**flags: Any) -> Settings:
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = str(problem["loc"][0]) if problem["loc"] else "settings"
+            origin = f"--{name.replace('_', '-')}" if name in given else f"{ENV_PREFIX}{name.upper()}"
+            sys.stderr.write(f"{origin}: {problem['msg']} (given: {problem['input']!r})\n")
+        raise typer.Exit(2) from None
+
+
+def _guarded(action: Callable[[], int], *, as_json: bool) -> int:
+    signal.signal(signal.SIGTERM, _on_term)
+    try:
+        return action()
+    except DeploymentError as error:
+        _tell(error, as_json=as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped; no process is left. The next run goes on from here.\n")
+        return 130
+
+
+def _tell(error: DeploymentError, *, as_json: bool) -> None:
+    sys.stderr.write(f"{error}\n")
+    if as_json:
+        sys.stdout.write(json.dumps({"state": "error", "message": error.message, "advice": error.advice}) + "\n")
+
+
+def _on_term(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point of ``uv run deployments/local``."""
+    app()
+
+
+if os.name == "nt":  # pragma: no cover
+    raise SystemExit("The local stack needs Linux, macOS or WSL: Airflow does not run on Windows itself.")

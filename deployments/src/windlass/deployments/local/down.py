@@ -1,0 +1,37 @@
+"""Stops what a kept or killed run has left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from windlass.warehouse.embedded import EmbeddedPostgres
+
+from windlass.deployments.local.client import sweep
+from windlass.deployments.local.layout import Layout
+from windlass.deployments.services.lock import exclusive
+
+__all__ = ["Stopped", "stop_all"]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What was running and was stopped."""
+
+    processes: int
+    postgres: bool
+
+
+def stop_all(state_dir: Path) -> Stopped:
+    """End every process of the stack in `state_dir`; its data stays.
+
+    Raises:
+        StateInUse: A command is at work on it; Ctrl-C there stops it.
+    """
+    if not state_dir.is_dir():
+        return Stopped(0, postgres=False)
+    layout = Layout(state_dir)
+    with exclusive(state_dir):
+        processes = sweep(layout)
+        running = layout.postgres.is_dir() and EmbeddedPostgres(layout.postgres).stop()
+    return Stopped(processes, postgres=bool(running))

@@ -1,0 +1,121 @@
+"""What a demo run did, as data, as a table for people and as one JSON object."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from windlass.warehouse.seed.manifest import ManifestComparison
+
+from windlass.deployments.local.messages import TaskOutcome
+
+__all__ = ["DemoReport", "Rows", "count_rows"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that the run's publishing tasks saw: landed = published + rejected."""
+
+    landed: int
+    published: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """The outcome of one demo run. `anomalies` is None for a user's own config: nobody knows its ground truth."""
+
+    state: str
+    seconds: float
+    dag_id: str
+    run_id: str
+    tasks: list[TaskOutcome]
+    rows: Rows
+    anomalies: ManifestComparison | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run succeeded and found exactly what had been injected."""
+        clean = self.anomalies is None or not (self.anomalies.missed or self.anomalies.false_positives)
+        return self.state == "success" and clean
+
+    def to_json(self) -> str:
+        """The report as one line of JSON."""
+        report: dict[str, Any] = {
+            "state": self.state,
+            "seconds": self.seconds,
+            "dag_id": self.dag_id,
+            "run_id": self.run_id,
+            "tasks": [
+                {"task_id": _name(task), "state": task.state, "seconds": task.seconds} for task in self.tasks
+            ],
+            "rows": asdict(self.rows),
+            "anomalies": None,
+        }
+        if self.anomalies is not None:
+            report["anomalies"] = {
+                "injected": self.anomalies.injected,
+                "found": self.anomalies.found,
+                "missed": self.anomalies.missed,
+                "false_positives": self.anomalies.false_positives,
+            }
+        return json.dumps(report)
+
+    def print(self, console: Console) -> None:
+        """The report as tables."""
+        console.print(self._task_table())
+        console.print(
+            f"Rows: {self.rows.landed:,} landed = {self.rows.published:,} published + "
+            f"{self.rows.rejected:,} rejected (ops.rejected_row says why)"
+        )
+        if self.anomalies is not None:
+            console.print(_anomaly_table(self.anomalies))
+
+    def _task_table(self) -> Table:
+        table = Table(title=f"{self.dag_id}: {self.state} in {self.seconds:.1f} s", title_justify="left")
+        table.add_column("task")
+        table.add_column("state")
+        table.add_column("s", justify="right")
+        table.add_column("rows", justify="right")
+        for task in self.tasks:
+            colour = {"success": "green", "failed": "red"}.get(task.state, "yellow")
+            seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
+            table.add_row(_name(task), f"[{colour}]{task.state}[/]", seconds, _row_note(task.result))
+        return table
+
+
+def count_rows(tasks: list[TaskOutcome]) -> Rows:
+    """Add up what the publishing tasks returned."""
+    results = [task.result for task in tasks if isinstance(task.result, dict) and "rejected" in task.result]
+    landed = sum(result["landed"] for result in results)
+    rejected = sum(result["rejected"] for result in results)
+    return Rows(landed=landed, published=landed - rejected, rejected=rejected)
+
+
+def _name(task: TaskOutcome) -> str:
+    return task.task_id if task.map_index < 0 else f"{task.task_id}[{task.map_index}]"
+
+
+def _row_note(result: Any) -> str:
+    if not isinstance(result, dict):
+        return ""
+    if "rejected" in result:
+        return f"{result['landed']:,} landed, {result['rejected']:,} rejected"
+    if "rows" in result:
+        return f"{result['rows']:,}" + (" (already loaded)" if result.get("skipped") else "")
+    return ""
+
+
+def _anomaly_table(comparison: ManifestComparison) -> Table:
+    table = Table(title="Anomalies against the seed's manifest", title_justify="left", show_footer=True)
+    totals = (comparison.injected, comparison.found, comparison.missed, comparison.false_positives)
+    table.add_column("kind", footer="all")
+    for heading, total in zip(("injected", "found", "missed", "false positives"), totals, strict=True):
+        table.add_column(heading, justify="right", footer=f"{total:,}")
+    for kind, counts in comparison.by_kind.items():
+        numbers = (counts.injected, counts.found, counts.missed, counts.false_positives)
+        table.add_row(kind, *(f"{number:,}" for number in numbers))
+    return table

@@ -1,0 +1,163 @@
+"""Starts a DAG run and reads from Airflow's metadata database how it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.models.errors import ParseImportError
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunTriggeredByType
+from sqlalchemy import select
+
+from windlass.deployments.local.messages import (
+    DagReady,
+    Event,
+    ImportFailed,
+    Run,
+    RunFinished,
+    TaskChanged,
+    TaskOutcome,
+)
+
+__all__ = ["run"]
+
+_FINISHED = {"success", "failed"}
+_IMPORT_GRACE = 3.0
+"""Seconds that the DAG may stay away after some file's import error: its own file may still be in the queue."""
+
+
+def run(order: Run, *, since: datetime, task_logs: Path, wait: Callable[[], None]) -> Iterator[Event]:
+    """Trigger the DAG once it is parsed, and follow the run to its end.
+
+    Args:
+        order: Which DAG, and how many seconds all of it may take.
+        since: Parses older than this moment do not count.
+        task_logs: Airflow's folder of task logs.
+        wait: Called between two looks at the database.
+    """
+    deadline = time.monotonic() + order.timeout
+    errors = _await_dag(order.dag_id, since, deadline, wait)
+    if errors is not None:
+        yield ImportFailed(errors=errors)
+        return
+    began = time.monotonic()
+    run_id, tasks = _trigger(order.dag_id)
+    yield DagReady(dag_id=order.dag_id, run_id=run_id, tasks=tasks)
+    seen: dict[tuple[str, int], str] = {}
+    while (state := _run_state(order.dag_id, run_id)) not in _FINISHED:
+        yield from _changes(order.dag_id, run_id, seen)
+        if time.monotonic() > deadline:
+            state = "timed_out"
+            break
+        wait()
+    yield from _changes(order.dag_id, run_id, seen)
+    yield RunFinished(
+        state=str(state),
+        seconds=round(time.monotonic() - began, 2),
+        tasks=_outcomes(order.dag_id, run_id, task_logs),
+    )
+
+
+def _await_dag(
+    dag_id: str, since: datetime, deadline: float, wait: Callable[[], None]
+) -> dict[str, str] | None:
+    first_error: float | None = None
+    errors: dict[str, str] = {}
+    while time.monotonic() < deadline:
+        with create_session() as session:
+            model = session.get(DagModel, dag_id)
+            if model and not model.is_stale and model.last_parsed_time and model.last_parsed_time >= since:
+                return None
+            rows = session.execute(
+                select(ParseImportError.filename, ParseImportError.stacktrace).where(
+                    ParseImportError.timestamp >= since
+                )
+            )
+            errors = {str(filename): str(trace) for filename, trace in rows}
+        if errors:
+            first_error = first_error or time.monotonic()
+            if time.monotonic() - first_error > _IMPORT_GRACE:
+                return errors
+        wait()
+    return errors or {dag_id: "Airflow's DAG processor did not report this DAG in time."}
+
+
+def _trigger(dag_id: str) -> tuple[str, list[str]]:
+    run_id = f"demo__{datetime.now(UTC).isoformat(timespec='milliseconds')}"
+    with create_session() as session:
+        model = session.get(DagModel, dag_id)
+        if model is not None:
+            model.is_paused = False
+    trigger_dag(dag_id, run_id=run_id, triggered_by=DagRunTriggeredByType.CLI)
+    return run_id, [task_id for task_id, *_ in _instances(dag_id, run_id)]
+
+
+def _run_state(dag_id: str, run_id: str) -> str | None:
+    with create_session() as session:
+        return session.scalar(select(DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+
+
+def _instances(dag_id: str, run_id: str) -> list[tuple[str, int, str | None, datetime | None, float | None, int]]:
+    columns = (
+        TaskInstance.task_id,
+        TaskInstance.map_index,
+        TaskInstance.state,
+        TaskInstance.start_date,
+        TaskInstance.duration,
+        TaskInstance.try_number,
+    )
+    with create_session() as session:
+        query = select(*columns).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+        rows = [tuple(row) for row in session.execute(query)]
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(rows, key=lambda row: (row[3] or never, row[0], row[1]))
+
+
+def _changes(dag_id: str, run_id: str, seen: dict[tuple[str, int], str]) -> Iterator[TaskChanged]:
+    for task_id, map_index, state, _, seconds, _ in _instances(dag_id, run_id):
+        if state is None or seen.get((task_id, map_index)) == state:
+            continue
+        seen[task_id, map_index] = state
+        name = task_id if map_index < 0 else f"{task_id}[{map_index}]"
+        yield TaskChanged(task_id=name, state=state, seconds=seconds)
+
+
+def _outcomes(dag_id: str, run_id: str, task_logs: Path) -> list[TaskOutcome]:
+    results = _results(dag_id, run_id)
+    outcomes = []
+    for task_id, map_index, state, _, seconds, tries in _instances(dag_id, run_id):
+        folder = task_logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        if map_index >= 0:
+            folder /= f"map_index={map_index}"
+        log = folder / f"attempt={tries}.log"
+        outcomes.append(
+            TaskOutcome(
+                task_id=task_id,
+                map_index=map_index,
+                state=state or "none",
+                seconds=None if seconds is None else round(seconds, 2),
+                tries=tries,
+                log=str(log) if log.exists() else None,
+                result=results.get((task_id, map_index)),
+            )
+        )
+    return outcomes
+
+
+def _results(dag_id: str, run_id: str) -> dict[tuple[str, int], Any]:
+    with create_session() as session:
+        query = select(XComModel).where(
+            XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key == "return_value"
+        )
+        return {
+            (row.task_id, row.map_index): XComModel.deserialize_value(row) for row in session.scalars(query)
+        }

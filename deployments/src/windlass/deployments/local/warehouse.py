@@ -1,0 +1,70 @@
+"""Prepares the local stack's databases: created, migrated, seeded once."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import psycopg
+from psycopg import sql
+from windlass.warehouse.connection import connect
+from windlass.warehouse.embedded import EmbeddedPostgres
+from windlass.warehouse.migrations import migrate
+from windlass.warehouse.seed import seed
+from windlass.warehouse.seed.manifest import ManifestComparison, compare, found_anomalies, read_manifest
+
+from windlass.deployments.errors import Misuse
+from windlass.deployments.local.layout import Layout, write_private
+from windlass.deployments.local.progress import Progress
+from windlass.deployments.settings import Settings
+
+__all__ = ["compare_with_manifest", "prepare_databases", "prepare_warehouse"]
+
+_DATABASES = ("airflow", "warehouse")
+
+
+def prepare_databases(server: EmbeddedPostgres) -> None:
+    """Create the stack's databases where they are missing."""
+    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
+        there = {name for (name,) in connection.execute("select datname from pg_database")}
+        for name in _DATABASES:
+            if name not in there:
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+
+
+def prepare_warehouse(dsn: str, layout: Layout, settings: Settings, progress: Progress) -> None:
+    """Migrate the warehouse, and seed it if no earlier run has.
+
+    Raises:
+        Misuse: It holds the data of another seed or scale.
+    """
+    with progress.step("Warehouse migrated"):
+        migrate(dsn)
+    wanted = {"seed": settings.seed, "scale": settings.scale}
+    record = layout.root / "seeded.json"
+    if record.exists():
+        have = json.loads(record.read_text(encoding="utf-8"))
+        if have != wanted:
+            raise Misuse(
+                f"The warehouse in {layout.root} was seeded with {_describe(have)}, not {_describe(wanted)}.",
+                "Ask for the same again, or use a new folder with --state-dir.",
+            )
+        return
+    began = time.monotonic()
+    with progress.console.status("Seeding"), connect(dsn) as connection:
+        # What a killed run may have committed without noting it here is replaced.
+        report = seed(
+            connection, seed=settings.seed, scale=settings.scale, manifest=layout.manifest, replace=True
+        )
+    write_private(record, json.dumps(wanted))
+    progress.done(f"Warehouse seeded: {report.total_rows:,} rows", time.monotonic() - began)
+
+
+def compare_with_manifest(dsn: str, layout: Layout) -> ManifestComparison:
+    """Hold what the warehouse says was found against what the seed had injected."""
+    with connect(dsn) as connection:
+        return compare(read_manifest(layout.manifest), found_anomalies(connection))
+
+
+def _describe(values: dict[str, object]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())

@@ -1,0 +1,1 @@
+"""Starting, finding and ending the processes that a deployment is made of."""

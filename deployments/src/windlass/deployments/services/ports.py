@@ -1,0 +1,37 @@
+"""Chooses the ports that a deployment listens on."""
+
+from __future__ import annotations
+
+import socket
+
+from windlass.deployments.errors import PortTaken
+
+__all__ = ["choose_port", "is_free"]
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen on `port` of `host` now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def choose_port(asked: int | None, preferred: int, *, option: str, host: str = "127.0.0.1") -> int:
+    """The port to listen on: the one asked for, else the preferred one, else any free one.
+
+    Raises:
+        PortTaken: A port was asked for by number and is not free.
+    """
+    if asked is not None:
+        if not is_free(asked, host):
+            raise PortTaken(asked, option)
+        return asked
+    if is_free(preferred, host):
+        return preferred
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,52 @@
+"""The settings of every deployment: flags over environment over ``.env`` over defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["ENV_PREFIX", "Settings", "project_root"]
+
+ENV_PREFIX = "WINDLASS_"
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The folder that holds ``examples/`` and ``deployments/``.
+
+    Looked for upwards from `start` (the working folder when left out), then from this file; the working folder
+    itself where neither is inside a checkout.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in [here, *here.parents, *Path(__file__).resolve().parents]:
+        if (folder / "examples").is_dir() and (folder / "deployments").is_dir():
+            return folder
+    return here
+
+
+class Settings(BaseSettings):
+    """What a user may set; each field is ``WINDLASS_<NAME>`` in the environment and in ``.env``."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_file=".env", extra="ignore")
+
+    state_dir: Path = Field(
+        default_factory=lambda: project_root() / ".windlass" / "local",
+        description="Folder that holds everything the local stack writes: database, logs, generated files.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the servers listen on.")
+    api_port: Port | None = Field(
+        default=None, description="Port of Airflow's API server and UI; 8080 or a free one when left out."
+    )
+    postgres_port: Port | None = Field(
+        default=None, description="Port of the embedded Postgres; 55432 or a free one when left out."
+    )
+    seed: int = Field(default=42, ge=0, lt=2**63, description="Seed of the generated data.")
+    scale: float = Field(default=1.0, gt=0, le=1000, description="1 is 100,000 sales and 1,000 customers.")
+    parallelism: int = Field(default=4, ge=1, le=64, description="Tasks that may run at the same time.")
+    start_timeout: float = Field(
+        default=120.0, gt=0, description="Seconds that a service may take to become healthy."
+    )
+    run_timeout: float = Field(default=600.0, gt=0, description="Seconds that the demo's DAG run may take.")
