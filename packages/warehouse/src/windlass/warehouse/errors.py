@@ -1,0 +1,225 @@
+"""Every way the warehouse package fails, so that callers can catch as narrowly or as widely as they need.
+
+```
+WarehouseError                    WWH000  base of all
++-- MissingExtraError             WWH001  an optional part of the package is not installed
++-- ConnectionFailedError         WWH100  no connection to the warehouse, for another reason than these:
+|   +-- InvalidDsnError           WWH101  the DSN cannot be read, or there is none
+|   +-- ServerUnreachableError    WWH102  nothing answers at the address
+|   +-- AuthenticationError       WWH103  wrong user or password
+|   +-- DatabaseMissingError      WWH104  the server has no such database
+|   +-- PermissionDeniedError     WWH105  the role may not do this
++-- MigrationError                WWH200  the schema cannot be migrated, for another reason than these:
+|   +-- MigrationEditedError      WWH201  an applied migration's file was changed afterwards
+|   +-- MigrationUnknownError     WWH202  the database is newer than this package
+|   +-- MigrationLockedError      WWH203  someone else is migrating, or holds a table
+|   +-- MigrationFailedError      WWH204  a migration's SQL failed; it was rolled back
++-- EmbeddedError                 WWH300  the embedded server cannot be run, for another reason than these:
+|   +-- PortTakenError            WWH301  another process listens on the port
+|   +-- StartFailedError          WWH302  the server ended, or was not ready in time
++-- SeedError                     WWH400  seeding failed
++-- LoadError                     WWH500  loading, transforming or publishing failed
+```
+
+Each message says what happened and where; `advice` says what to do next. All of them pickle, attributes
+included, because Airflow sends exceptions between processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "AuthenticationError",
+    "ConnectionFailedError",
+    "DatabaseMissingError",
+    "EmbeddedError",
+    "InvalidDsnError",
+    "LoadError",
+    "MigrationEditedError",
+    "MigrationError",
+    "MigrationFailedError",
+    "MigrationLockedError",
+    "MigrationUnknownError",
+    "MissingExtraError",
+    "PermissionDeniedError",
+    "PortTakenError",
+    "SeedError",
+    "ServerUnreachableError",
+    "StartFailedError",
+    "WarehouseError",
+]
+
+
+def _rebuild(cls: type[WarehouseError], args: tuple[Any, ...], state: dict[str, Any]) -> WarehouseError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class WarehouseError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        code: Stable identifier of the kind of failure, `WWH...`.
+        message: What happened and where, without secrets.
+        advice: What to do next; empty when the message says it.
+    """
+
+    code: ClassVar[str] = "WWH000"
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        text = f"{self.code}: {self.message}"
+        return f"{text}\n{self.advice}" if self.advice else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # BaseException would call the class with `args`, which fails for keyword-only arguments.
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
+
+
+class MissingExtraError(WarehouseError):
+    """An optional part of the package is needed and not installed.
+
+    Attributes:
+        extra: Name of the extra that brings it.
+    """
+
+    code = "WWH001"
+
+    def __init__(self, feature: str, *, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the extra '{extra}', which is not installed.",
+            advice=f"Install it: pip install 'windlass-warehouse[{extra}]'",
+        )
+        self.extra = extra
+
+
+class ConnectionFailedError(WarehouseError):
+    """No connection to the warehouse."""
+
+    code = "WWH100"
+
+
+class InvalidDsnError(ConnectionFailedError):
+    """The DSN cannot be read, or none was given."""
+
+    code = "WWH101"
+
+
+class ServerUnreachableError(ConnectionFailedError):
+    """Nothing answers at the address."""
+
+    code = "WWH102"
+
+
+class AuthenticationError(ConnectionFailedError):
+    """The server does not accept the user or the password."""
+
+    code = "WWH103"
+
+
+class DatabaseMissingError(ConnectionFailedError):
+    """The server has no database of that name."""
+
+    code = "WWH104"
+
+
+class PermissionDeniedError(ConnectionFailedError):
+    """The role lacks a privilege."""
+
+    code = "WWH105"
+
+
+class MigrationError(WarehouseError):
+    """The schema cannot be migrated.
+
+    Attributes:
+        migration: Name of the migration concerned; empty when it is none in particular.
+    """
+
+    code = "WWH200"
+
+    def __init__(self, message: str, *, migration: str = "", advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.migration = migration
+
+
+class MigrationEditedError(MigrationError):
+    """An applied migration's file is not what was applied."""
+
+    code = "WWH201"
+
+
+class MigrationUnknownError(MigrationError):
+    """The database holds a migration that this package does not know."""
+
+    code = "WWH202"
+
+
+class MigrationLockedError(MigrationError):
+    """A lock was not free in time.
+
+    Attributes:
+        holders: Who holds it, e.g. `pid 4711 (windlass-warehouse migrate)`.
+    """
+
+    code = "WWH203"
+
+    def __init__(
+        self, message: str, *, migration: str = "", holders: tuple[str, ...] = (), advice: str = ""
+    ) -> None:
+        super().__init__(message, migration=migration, advice=advice)
+        self.holders = holders
+
+
+class MigrationFailedError(MigrationError):
+    """A migration's SQL failed and was rolled back."""
+
+    code = "WWH204"
+
+
+class EmbeddedError(WarehouseError):
+    """The embedded server cannot be run."""
+
+    code = "WWH300"
+
+
+class PortTakenError(EmbeddedError):
+    """Another process listens on the port.
+
+    Attributes:
+        port: The port that is taken.
+    """
+
+    code = "WWH301"
+
+    def __init__(self, port: int, *, listen: str) -> None:
+        super().__init__(
+            f"Port {port} on {listen} is taken by another process.",
+            advice="Choose another one with --port, or 0 for any free one.",
+        )
+        self.port = port
+
+
+class StartFailedError(EmbeddedError):
+    """The embedded server ended while starting, or was not ready in time."""
+
+    code = "WWH302"
+
+
+class SeedError(WarehouseError):
+    """Seeding failed."""
+
+    code = "WWH400"
+
+
+class LoadError(WarehouseError):
+    """Loading, transforming or publishing failed."""
+
+    code = "WWH500"

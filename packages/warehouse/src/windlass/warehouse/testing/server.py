@@ -1,0 +1,156 @@
+"""One server for a whole test run: shared by its processes, and stopped when the last of them is gone."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from windlass.warehouse.connection import connect
+from windlass.warehouse.embedded import EmbeddedPostgres
+
+__all__ = ["SERVER_VARIABLE", "WarehouseDatabase", "WarehouseServer", "release", "test_server"]
+
+SERVER_VARIABLE = "WINDLASS_TEST_DSN"
+
+
+@dataclass(frozen=True)
+class WarehouseDatabase:
+    """A database for a test.
+
+    Attributes:
+        name: Its name.
+        dsn: A libpq DSN for it, with the password in it.
+    """
+
+    name: str
+    dsn: str = field(repr=False)
+
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
+        """Open a connection to it."""
+        return connect(self.dsn, application_name="windlass-test", autocommit=autocommit)
+
+
+@dataclass(frozen=True)
+class WarehouseServer:
+    """A server for tests.
+
+    Attributes:
+        base_dsn: A libpq DSN of a database to administer it from, with the password in it.
+    """
+
+    base_dsn: str = field(repr=False)
+
+    def dsn(self, dbname: str = "postgres") -> str:
+        """A libpq DSN for one of its databases."""
+        return make_conninfo(self.base_dsn, dbname=dbname)
+
+    @contextmanager
+    def database(self, *, template: str = "template1") -> Iterator[WarehouseDatabase]:
+        """Create a database, and drop it afterwards, sessions and all.
+
+        Args:
+            template: Database to copy.
+        """
+        name = f"windlass_test_{uuid.uuid4().hex[:16]}"
+        create = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+        with connect(self.base_dsn, application_name="windlass-test", autocommit=True) as connection:
+            connection.execute(create)
+        try:
+            yield WarehouseDatabase(name, self.dsn(name))
+        finally:
+            with connect(self.base_dsn, application_name="windlass-test", autocommit=True) as connection:
+                connection.execute(drop)
+
+
+@contextmanager
+def test_server() -> Iterator[WarehouseServer]:
+    """The server of this test run: the given one, else an embedded one that all its processes share."""
+    given = os.environ.get(SERVER_VARIABLE)
+    if given:
+        yield WarehouseServer(given)
+        return
+    folder = _folder_of_run()
+    with _use(folder) as server:
+        yield WarehouseServer(server.dsn())
+
+
+# pytest collects whatever is named like a test.
+test_server.__test__ = False  # type: ignore[attr-defined]
+
+
+def _folder_of_run() -> Path:
+    # xdist gives all workers of a run one id. The server's account must reach the folder: /tmp, not pytest's 0700 one.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+    digest = hashlib.sha256(f"{os.getuid()} {run}".encode()).hexdigest()[:16]
+    return Path("/tmp") / f"windlass-test-{digest}"  # noqa: S108 - the name is unguessable, and made by us
+
+
+def embedded(folder: Path) -> EmbeddedPostgres:
+    """The handle of a test run's server."""
+    return EmbeddedPostgres(folder, durable=False, system_dir=folder)
+
+
+@contextmanager
+def _use(folder: Path) -> Iterator[EmbeddedPostgres]:
+    """Share the server of a folder: each user holds a shared lock, which the kernel drops however the user ends."""
+    folder.mkdir(mode=0o711, exist_ok=True)
+    users = os.open(folder / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(users, fcntl.LOCK_SH)
+    server = embedded(folder)
+    server.start()
+    # One guard a user: cheap, and none has to know of the others.
+    subprocess.Popen(
+        [sys.executable, "-m", "windlass.warehouse.testing.guard", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+    try:
+        yield server
+    finally:
+        os.close(users)
+        release(folder, wait=False)
+
+
+def release(folder: Path, *, wait: bool) -> bool:
+    """Stop the server of a folder and delete it, once nobody uses it.
+
+    Args:
+        folder: The test run's folder.
+        wait: Whether to wait for the last user, or to leave it to them.
+
+    Returns:
+        Whether this call did it.
+    """
+    try:
+        users = os.open(folder / "users", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not (folder / "users").exists():
+            return False
+        embedded(folder).stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(users)
+    return True
