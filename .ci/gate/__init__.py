@@ -1,0 +1,1 @@
+"""The gate's own checks: standard library alone, so that they run before any environment is made."""
