@@ -1,11 +1,11 @@
 """What can go wrong while a deployment starts, runs or stops, each with what to do next.
 
-    DeploymentError             base: ``message`` says what happened, ``advice`` what to do
-    +-- Misuse                  the command was called in a way it cannot serve (exit code 2)
-    +-- StateInUse              another live command holds the state folder
-    +-- PortTaken               a port that was asked for by number is not free
-    +-- ConfigRejected          the user's configs have findings; ``diagnostics`` holds their text
-    +-- ServiceFailed           a part of the platform did not start, or died and stayed dead
+DeploymentError             base: ``message`` says what happened, ``advice`` what to do
++-- Misuse                  the command was called in a way it cannot serve (exit code 2)
++-- StateInUse              another live command holds the state folder
++-- PortTaken               a port that was asked for by number is not free
++-- ConfigRejected          the user's configs have findings; ``diagnostics`` holds their text
++-- ServiceFailed           a part of the platform did not start, or died and stayed dead
 """
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ def environment(layout: Layout, inherited: dict[str, str], mark: str) -> dict[st
 
     A setting of some other Airflow in the user's shell must not reach into this one.
     """
-    own = {key: value for key, value in inherited.items() if not key.startswith(("AIRFLOW__", "AIRFLOW_CONN_"))}
+    own = {
+        key: value for key, value in inherited.items() if not key.startswith(("AIRFLOW__", "AIRFLOW_CONN_"))
+    }
     own["AIRFLOW_HOME"] = str(layout.airflow_home)
     own[mark] = layout.stack_id()
     if own.pop("PYTHONDONTWRITEBYTECODE", None):

@@ -27,8 +27,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-StateDir = Annotated[Path | None, typer.Option(help="Folder for all that the stack writes. [default: .windlass/local]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line; progress on stderr.")]
+StateDir = Annotated[
+    Path | None, typer.Option(help="Folder for all that the stack writes. [default: .windlass/local]")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line; progress on stderr.")
+]
 
 
 @app.callback()
@@ -40,12 +44,20 @@ def local() -> None:
 def demo(
     config: Annotated[
         Path | None,
-        typer.Option(help="Folder with your own config (dag.json or NAME.dag.json) to run instead of the example."),
+        typer.Option(
+            help="Folder with your own config (dag.json or NAME.dag.json) to run instead of the example."
+        ),
     ] = None,
-    dag_id: Annotated[str | None, typer.Option(help="Which DAG to run, where --config holds several.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave Airflow with its UI and Postgres running.")] = False,
+    dag_id: Annotated[
+        str | None, typer.Option(help="Which DAG to run, where --config holds several.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave Airflow with its UI and Postgres running.")
+    ] = False,
     state_dir: StateDir = None,
-    api_port: Annotated[int | None, typer.Option(help="Airflow's port. [default: 8080, or a free one]")] = None,
+    api_port: Annotated[
+        int | None, typer.Option(help="Airflow's port. [default: 8080, or a free one]")
+    ] = None,
     postgres_port: Annotated[
         int | None, typer.Option(help="Postgres' port. [default: 55432, or a free one]")
     ] = None,
@@ -60,7 +72,9 @@ def demo(
     settings = _settings(
         state_dir=state_dir, api_port=api_port, postgres_port=postgres_port, seed=seed, scale=scale
     )
-    raise typer.Exit(_guarded(lambda: _demo(settings, config, dag_id, keep=keep, as_json=as_json), as_json=as_json))
+    raise typer.Exit(
+        _guarded(lambda: _demo(settings, config, dag_id, keep=keep, as_json=as_json), as_json=as_json)
+    )
 
 
 @app.command(epilog="Example: uv run deployments/local down")
@@ -145,7 +159,9 @@ def _guarded(action: Callable[[], int], *, as_json: bool) -> int:
 def _tell(error: DeploymentError, *, as_json: bool) -> None:
     sys.stderr.write(f"{error}\n")
     if as_json:
-        sys.stdout.write(json.dumps({"state": "error", "message": error.message, "advice": error.advice}) + "\n")
+        sys.stdout.write(
+            json.dumps({"state": "error", "message": error.message, "advice": error.advice}) + "\n"
+        )
 
 
 def _on_term(*_: object) -> NoReturn:

@@ -51,7 +51,6 @@ _AIRFLOW = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "airflow.utils.db",
-
 )
 
 

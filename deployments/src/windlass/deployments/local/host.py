@@ -173,7 +173,9 @@ class Host:
         reason = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
         component.deaths.append(reason)
         if len(component.deaths) > _MOST_DEATHS:
-            self._report(Broken(service=component.name, reason=f"{reason}, for the {len(component.deaths)}th time"))
+            self._report(
+                Broken(service=component.name, reason=f"{reason}, for the {len(component.deaths)}th time")
+            )
             raise _Ended
         components.kill_strays({service.pid for service in self._services if service is not component})
         if component.job_type:
@@ -238,7 +240,9 @@ def _mark_job_dead(job_type: str) -> None:
     from sqlalchemy import update
 
     with create_session() as session:
-        session.execute(update(Job).where(Job.job_type == job_type, Job.state == "running").values(state="failed"))
+        session.execute(
+            update(Job).where(Job.job_type == job_type, Job.state == "running").values(state="failed")
+        )
 
 
 def _forget_ended(alive: dict[int, Component]) -> None:

@@ -75,7 +75,9 @@ class Layout:
 
     def fernet_key(self) -> str:
         """Encrypts connections in Airflow's metadata database."""
-        return self._secret("fernet-key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii"))
+        return self._secret(
+            "fernet-key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")
+        )
 
     def admin_password(self) -> str:
         """Password of the user ``admin``, made on first use."""

@@ -12,7 +12,12 @@ from rich.status import Status
 
 __all__ = ["Progress", "Running"]
 
-_MARKS = {"success": "[green]✓[/]", "failed": "[red]✗[/]", "upstream_failed": "[yellow]↷[/]", "skipped": "[dim]↷[/]"}
+_MARKS = {
+    "success": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "upstream_failed": "[yellow]↷[/]",
+    "skipped": "[dim]↷[/]",
+}
 
 
 class Progress:
@@ -37,7 +42,9 @@ class Progress:
         """One finished thing with the time it took."""
         mark = _MARKS.get(state, "[dim]·[/]")
         note = "" if state == "success" else f"  {state}"
-        self.console.print(f"{'  ' * indent}{mark} {escape(what):<{44 - 2 * indent}} [dim]{seconds:6.1f} s[/]{note}")
+        self.console.print(
+            f"{'  ' * indent}{mark} {escape(what):<{44 - 2 * indent}} [dim]{seconds:6.1f} s[/]{note}"
+        )
 
     @contextmanager
     def running(self) -> Iterator[Running]:
@@ -64,4 +71,6 @@ class Running:
         self._show()
 
     def _show(self) -> None:
-        self._status.update("running: " + escape(", ".join(sorted(self._names))) if self._names else "scheduling")
+        self._status.update(
+            "running: " + escape(", ".join(sorted(self._names))) if self._names else "scheduling"
+        )

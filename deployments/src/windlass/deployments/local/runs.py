@@ -106,7 +106,9 @@ def _run_state(dag_id: str, run_id: str) -> str | None:
         return session.scalar(select(DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
 
 
-def _instances(dag_id: str, run_id: str) -> list[tuple[str, int, str | None, datetime | None, float | None, int]]:
+def _instances(
+    dag_id: str, run_id: str
+) -> list[tuple[str, int, str | None, datetime | None, float | None, int]]:
     columns = (
         TaskInstance.task_id,
         TaskInstance.map_index,
