@@ -1,3 +1,5 @@
+"""Makes `uv run deployments/local` work."""
+
 from windlass.deployments.local.cli import main
 
 main()

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from windlass.deployments.local.airflow_config import AirflowEndpoints, environment, write_config
 from windlass.deployments.local.layout import Layout, write_private
 from windlass.deployments.local.tasklog import failure_reason
@@ -53,7 +54,9 @@ def test_the_configuration_holds_the_endpoints_and_survives_percent_signs(
     configs = tmp_path / "100% mine"
     write_config(
         layout,
-        AirflowEndpoints("postgresql://user:p%40ss@127.0.0.1:5/airflow", "127.0.0.1", 8123, configs, 3),
+        AirflowEndpoints(
+            "user=user password=p@ss host=127.0.0.1 port=5 dbname=airflow", "127.0.0.1", 8123, configs, 3
+        ),
     )
     parser = configparser.ConfigParser()
     parser.read(layout.airflow_config)

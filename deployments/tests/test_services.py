@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from windlass.deployments import errors
 from windlass.deployments.services.lock import exclusive
 from windlass.deployments.services.ports import choose_port, is_free
@@ -27,7 +28,7 @@ def taken_port() -> Iterator[int]:
 
 
 def test_a_taken_port_asked_for_by_number_is_an_error_that_names_it(taken_port: int) -> None:
-    with pytest.raises(errors.PortTaken, match=f"{taken_port}.*\n.*--api-port"):
+    with pytest.raises(errors.PortTakenError, match=f"{taken_port}.*\n.*--api-port"):
         choose_port(taken_port, 8080, option="--api-port")
 
 
@@ -58,7 +59,8 @@ def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path: Path) -> Non
 
 def test_the_lock_is_free_again_after_its_holder_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, signal; from pathlib import Path; from windlass.deployments.services.lock import exclusive\n"
+        "import sys, signal; from pathlib import Path\n"
+        "from windlass.deployments.services.lock import exclusive\n"
         "with exclusive(Path(sys.argv[1])): print('held', flush=True); signal.pause()"
     )
     holder = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE)
@@ -118,12 +120,13 @@ def test_processes_of_a_stack_are_found_with_their_forks_and_no_others(
 
 
 def test_a_process_that_ignores_the_request_is_killed(sleepers: list[subprocess.Popen[bytes]]) -> None:
-    process = _start(sleepers, f"stubborn-{os.getpid()}", stubborn=True)
+    stack = f"stubborn-{os.getpid()}"
+    process = _start(sleepers, stack, stubborn=True)
     parent = psutil.Process(process.pid)
     _wait_until(lambda: len(parent.children()) == 1)
     family = [parent, *parent.children()]
     assert end(family, grace=0.2) == 2
-    assert not any(member.is_running() for member in family)
+    assert marked(stack) == []
 
 
 def test_ending_what_has_already_ended_is_no_error() -> None:
@@ -136,11 +139,11 @@ def test_ending_what_has_already_ended_is_no_error() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        errors.Misuse("what", "do"),
-        errors.StateInUse(Path("state"), 7),
-        errors.PortTaken(80, "--api-port"),
-        errors.ConfigRejected("line 1"),
-        errors.ServiceFailed("scheduler", "died", Path("log")),
+        errors.MisuseError("what", "do"),
+        errors.StateInUseError(Path("state"), 7),
+        errors.PortTakenError(80, "--api-port"),
+        errors.ConfigRejectedError("line 1"),
+        errors.ServiceFailedError("scheduler", "died", Path("log")),
     ],
 )
 def test_errors_survive_pickling_and_say_what_to_do(error: errors.DeploymentError) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+
 from windlass.deployments.settings import ENV_PREFIX, Settings, project_root
 
 pytestmark = pytest.mark.unit

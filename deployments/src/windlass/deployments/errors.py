@@ -1,18 +1,25 @@
 """What can go wrong while a deployment starts, runs or stops, each with what to do next.
 
 DeploymentError             base: ``message`` says what happened, ``advice`` what to do
-+-- Misuse                  the command was called in a way it cannot serve (exit code 2)
-+-- StateInUse              another live command holds the state folder
-+-- PortTaken               a port that was asked for by number is not free
-+-- ConfigRejected          the user's configs have findings; ``diagnostics`` holds their text
-+-- ServiceFailed           a part of the platform did not start, or died and stayed dead
++-- MisuseError                  the command was called in a way it cannot serve (exit code 2)
++-- StateInUseError              another live command holds the state folder
++-- PortTakenError               a port that was asked for by number is not free
++-- ConfigRejectedError          the user's configs have findings; ``diagnostics`` holds their text
++-- ServiceFailedError           a part of the platform did not start, or died and stayed dead
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["ConfigRejected", "DeploymentError", "Misuse", "PortTaken", "ServiceFailed", "StateInUse"]
+__all__ = [
+    "ConfigRejectedError",
+    "DeploymentError",
+    "MisuseError",
+    "PortTakenError",
+    "ServiceFailedError",
+    "StateInUseError",
+]
 
 
 class DeploymentError(Exception):
@@ -34,13 +41,13 @@ class DeploymentError(Exception):
         return f"{self.message}\n  what to do: {self.advice}"
 
 
-class Misuse(DeploymentError):
+class MisuseError(DeploymentError):
     """The command was called in a way it cannot serve."""
 
     exit_code = 2
 
 
-class StateInUse(DeploymentError):
+class StateInUseError(DeploymentError):
     """Another live command holds the state folder."""
 
     def __init__(self, state_dir: Path, pid: int | None) -> None:
@@ -54,7 +61,7 @@ class StateInUse(DeploymentError):
         self.pid = pid
 
 
-class PortTaken(DeploymentError):
+class PortTakenError(DeploymentError):
     """A port that was asked for by number is not free."""
 
     def __init__(self, port: int, option: str) -> None:
@@ -67,7 +74,7 @@ class PortTaken(DeploymentError):
         self.option = option
 
 
-class ConfigRejected(DeploymentError):
+class ConfigRejectedError(DeploymentError):
     """The user's configs have findings, so nothing was started."""
 
     def __init__(self, diagnostics: str) -> None:
@@ -76,7 +83,7 @@ class ConfigRejected(DeploymentError):
         self.diagnostics = diagnostics
 
 
-class ServiceFailed(DeploymentError):
+class ServiceFailedError(DeploymentError):
     """A part of the platform did not start, or died and stayed dead."""
 
     def __init__(self, service: str, reason: str, log: Path | None = None) -> None:

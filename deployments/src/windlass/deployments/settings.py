@@ -17,8 +17,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 def project_root(start: Path | None = None) -> Path:
     """The folder that holds ``examples/`` and ``deployments/``.
 
-    Looked for upwards from `start` (the working folder when left out), then from this file; the working folder
-    itself where neither is inside a checkout.
+    Looked for upwards from `start` (the working folder when left out), then from this file; the working
+    folder itself where neither is inside a checkout.
     """
     here = (start or Path.cwd()).resolve()
     for folder in [here, *here.parents, *Path(__file__).resolve().parents]:
@@ -41,7 +41,8 @@ class Settings(BaseSettings):
         default=None, description="Port of Airflow's API server and UI; 8080 or a free one when left out."
     )
     postgres_port: Port | None = Field(
-        default=None, description="Port of the embedded Postgres; 55432 or a free one when left out."
+        default=None,
+        description="Port of the embedded Postgres; a free one, then always the same, when left out.",
     )
     seed: int = Field(default=42, ge=0, lt=2**63, description="Seed of the generated data.")
     scale: float = Field(default=1.0, gt=0, le=1000, description="1 is 100,000 sales and 1,000 customers.")

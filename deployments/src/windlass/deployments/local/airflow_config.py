@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
+
+from psycopg.conninfo import conninfo_to_dict
 
 from windlass.deployments.local.layout import Layout, write_private
 
@@ -16,6 +19,7 @@ class AirflowEndpoints:
     """What Airflow connects to and listens on."""
 
     metadata_dsn: str
+    """libpq DSN of Airflow's own database."""
     host: str
     api_port: int
     configs: Path
@@ -44,15 +48,20 @@ def environment(layout: Layout, inherited: dict[str, str], mark: str) -> dict[st
 
     A setting of some other Airflow in the user's shell must not reach into this one.
     """
-    own = {
-        key: value for key, value in inherited.items() if not key.startswith(("AIRFLOW__", "AIRFLOW_CONN_"))
-    }
+    foreign = ("AIRFLOW__", "AIRFLOW_CONN_")
+    own = {key: value for key, value in inherited.items() if not key.startswith(foreign)}
     own["AIRFLOW_HOME"] = str(layout.airflow_home)
     own[mark] = layout.stack_id()
     if own.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Compiling Airflow anew in each process costs 2 CPU-seconds: keep the bytecode, but out of the sources.
+        # Compiling Airflow anew in each process costs 2 CPU-seconds: keep the bytecode, here.
         own["PYTHONPYCACHEPREFIX"] = str(layout.root / "pycache")
     return own
+
+
+def _sqlalchemy_url(dsn: str) -> str:
+    part = {key: quote(str(value), safe="") for key, value in conninfo_to_dict(dsn).items()}
+    account = f"{part['user']}:{part['password']}" if "password" in part else part["user"]
+    return f"postgresql+psycopg://{account}@{part['host']}:{part['port']}/{part['dbname']}"
 
 
 def _sections(layout: Layout, endpoints: AirflowEndpoints) -> dict[str, dict[str, str]]:
@@ -77,7 +86,7 @@ def _sections(layout: Layout, endpoints: AirflowEndpoints) -> dict[str, dict[str
             "plugins_folder": str(layout.airflow_home / "plugins"),
         },
         "database": {
-            "sql_alchemy_conn": endpoints.metadata_dsn.replace("postgresql://", "postgresql+psycopg://", 1),
+            "sql_alchemy_conn": _sqlalchemy_url(endpoints.metadata_dsn),
             "load_default_connections": "False",
             # The stack migrates before it starts the services.
             "check_migrations": "False",

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from windlass.deployments.errors import DeploymentError
 from windlass.deployments.settings import ENV_PREFIX, Settings
+from windlass.warehouse.errors import WarehouseError
 
 __all__ = ["app", "main"]
 
@@ -58,9 +59,7 @@ def demo(
     api_port: Annotated[
         int | None, typer.Option(help="Airflow's port. [default: 8080, or a free one]")
     ] = None,
-    postgres_port: Annotated[
-        int | None, typer.Option(help="Postgres' port. [default: 55432, or a free one]")
-    ] = None,
+    postgres_port: Annotated[int | None, typer.Option(help="Postgres' port. [default: a free one]")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the generated data. [default: 42]")] = None,
     scale: Annotated[float | None, typer.Option(help="1 is 100,000 sales. [default: 1]")] = None,
     as_json: AsJson = False,
@@ -151,12 +150,15 @@ def _guarded(action: Callable[[], int], *, as_json: bool) -> int:
     except DeploymentError as error:
         _tell(error, as_json=as_json)
         return error.exit_code
+    except WarehouseError as error:
+        _tell(error, as_json=as_json)
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped; no process is left. The next run goes on from here.\n")
         return 130
 
 
-def _tell(error: DeploymentError, *, as_json: bool) -> None:
+def _tell(error: DeploymentError | WarehouseError, *, as_json: bool) -> None:
     sys.stderr.write(f"{error}\n")
     if as_json:
         sys.stdout.write(

@@ -14,7 +14,7 @@ from typing import Self
 
 import psutil
 
-from windlass.deployments.errors import ServiceFailed
+from windlass.deployments.errors import ServiceFailedError
 from windlass.deployments.local.airflow_config import AirflowEndpoints, environment
 from windlass.deployments.local.layout import Layout, write_private
 from windlass.deployments.local.messages import Boot, Broken, Event, Keep, Run, Stop, events
@@ -42,7 +42,7 @@ class HostClient:
             stdout=subprocess.PIPE,
             env=environment(layout, dict(os.environ), MARK),
             cwd=layout.root,
-            # Out of the terminal's process group: Ctrl-C goes to the command, which ends the services in order.
+            # Out of the terminal's process group: Ctrl-C goes to the command, which ends all in order.
             start_new_session=True,
         )
 
@@ -82,13 +82,13 @@ class HostClient:
             silence: Seconds that it may report nothing; by default the time that a start may take.
 
         Raises:
-            ServiceFailed: The host ended, reports that it cannot go on, or is silent for too long.
+            ServiceFailedError: The host ended, reports that it cannot go on, or is silent for too long.
         """
         while True:
             event = self._next(self._timeout if silence is None else silence)
             if isinstance(event, Broken):
                 log = self._layout.logs / f"{event.service}.log"
-                raise ServiceFailed(event.service, event.reason, log)
+                raise ServiceFailedError(event.service, event.reason, log)
             yield event
 
     def stop(self) -> None:
@@ -121,7 +121,9 @@ class HostClient:
         while b"\n" not in self._unread:
             ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise ServiceFailed("Airflow", f"no answer for {silence:g} s", self._layout.logs / "host.log")
+                raise ServiceFailedError(
+                    "Airflow", f"no answer for {silence:g} s", self._layout.logs / "host.log"
+                )
             chunk = os.read(descriptor, 65536)
             if not chunk:
                 raise self._gone()
@@ -129,10 +131,10 @@ class HostClient:
         line, _, self._unread = self._unread.partition(b"\n")
         return events.validate_json(line)
 
-    def _gone(self) -> ServiceFailed:
+    def _gone(self) -> ServiceFailedError:
         code = self._process.wait()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        return ServiceFailed("Airflow's host process", how, self._layout.logs / "host.log")
+        return ServiceFailedError("Airflow's host process", how, self._layout.logs / "host.log")
 
 
 def kept_host(layout: Layout) -> psutil.Process | None:

@@ -1,7 +1,7 @@
 """Forks Airflow's services from one process that has imported Airflow once.
 
-Importing Airflow costs 1.4 CPU-seconds in each process, its API 3 more: four services on two cores would spend most
-of their start on it. A fork of a warm parent starts in milliseconds and shares the parent's memory.
+Importing Airflow costs 1.4 CPU-seconds in each process, its API 3 more: four services on two cores would
+spend most of their start on it. A fork of a warm parent starts in milliseconds and shares its memory.
 See docs/decisions/0006-warm-fork.md.
 """
 
@@ -51,6 +51,7 @@ _AIRFLOW = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "airflow.utils.db",
+    "windlass.dagfactory.bundle",
 )
 
 
@@ -114,8 +115,8 @@ def fork(component: Component, *, log: Path) -> None:
 def kill_strays(known: set[int]) -> int:
     """End the children of this process that are none of the `known` services, with all their descendants.
 
-    They are what a killed scheduler leaves: executor workers and the tasks in them. Its successor starts those tasks
-    again, and two copies must not overlap.
+    They are what a killed scheduler leaves: executor workers and the tasks in them. Its successor starts the
+    tasks again, and two copies must not overlap.
 
     Returns:
         How many processes were killed.

@@ -6,11 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from windlass.warehouse.embedded import EmbeddedPostgres
-
-from windlass.deployments.errors import ServiceFailed
+from windlass.deployments.errors import ServiceFailedError
 from windlass.deployments.local.airflow_config import AirflowEndpoints, write_config
 from windlass.deployments.local.client import HostClient, sweep
 from windlass.deployments.local.layout import Layout
@@ -25,10 +22,11 @@ from windlass.deployments.local.messages import (
 from windlass.deployments.local.progress import Progress
 from windlass.deployments.local.report import DemoReport, count_rows
 from windlass.deployments.local.target import Target
-from windlass.deployments.local.warehouse import compare_with_manifest, prepare_databases, prepare_warehouse
+from windlass.deployments.local.warehouse import compare_with_manifest, prepare_warehouse
 from windlass.deployments.services.lock import exclusive
 from windlass.deployments.services.ports import choose_port
 from windlass.deployments.settings import Settings
+from windlass.warehouse.embedded import EmbeddedPostgres
 
 __all__ = ["Demo", "KeptStack"]
 
@@ -112,7 +110,8 @@ class Demo:
         )
         with self.progress.step("Postgres up"):
             server.start()
-            prepare_databases(server)
+            for name in ("airflow", "warehouse"):
+                server.create_database(name)
         try:
             yield server
         finally:
@@ -145,7 +144,7 @@ class Demo:
                     case Respawned():
                         self._tell_respawn(event)
                     case ImportFailed():
-                        raise ServiceFailed("Airflow's DAG processor", _import_errors(event), None)
+                        raise ServiceFailedError("Airflow's DAG processor", _import_errors(event), None)
                     case RunFinished():
                         return event, run_id
                     case _:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from windlass.warehouse.embedded import EmbeddedPostgres
-
 from windlass.deployments.local.client import sweep
 from windlass.deployments.local.layout import Layout
 from windlass.deployments.services.lock import exclusive
+from windlass.warehouse.embedded import EmbeddedPostgres
 
 __all__ = ["Stopped", "stop_all"]
 
@@ -26,7 +25,7 @@ def stop_all(state_dir: Path) -> Stopped:
     """End every process of the stack in `state_dir`; its data stays.
 
     Raises:
-        StateInUse: A command is at work on it; Ctrl-C there stops it.
+        StateInUseError: A command is at work on it; Ctrl-C there stops it.
     """
     if not state_dir.is_dir():
         return Stopped(0, postgres=False)

@@ -1,7 +1,7 @@
 """The process that holds Airflow's services: imports Airflow once, forks them, keeps them alive, ends them.
 
 Run as ``python -m windlass.deployments.local.host STATE_DIR`` by the command, which speaks to it through its
-standard input and output (see `messages`). When the command is gone and did not say `Keep`, the host ends too.
+standard input and output (see `messages`). When the command is gone and has not said `Keep`, it ends too.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = ["Host", "main"]
 _MOST_DEATHS = 3
 
 
-class _Ended(Exception):
+class _Ended(Exception):  # noqa: N818 - control flow, no error
     """Leaves the host's loop, from wherever it waits."""
 
 
@@ -224,11 +224,11 @@ def _prepare_metadata(warehouse_dsn: str) -> None:
                 conn_id="warehouse_default",
                 conn_type="postgres",
                 description="The local stack's warehouse.",
-                host=given["host"],
-                port=int(given["port"]),
-                schema=given["dbname"],
-                login=given["user"],
-                password=given.get("password"),
+                host=str(given["host"]),
+                port=int(given["port"] or 5432),
+                schema=str(given["dbname"]),
+                login=str(given["user"]),
+                password=str(given["password"]) if "password" in given else None,
             )
         )
 

@@ -26,7 +26,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """The outcome of one demo run. `anomalies` is None for a user's own config: nobody knows its ground truth."""
+    """The outcome of one demo run. `anomalies` is None for a config without a ground truth."""
 
     state: str
     seconds: float

@@ -32,7 +32,7 @@ __all__ = ["run"]
 
 _FINISHED = {"success", "failed"}
 _IMPORT_GRACE = 3.0
-"""Seconds that the DAG may stay away after some file's import error: its own file may still be in the queue."""
+"""Seconds that the DAG may stay away after some file's import error: its own may still be in the queue."""
 
 
 def run(order: Run, *, since: datetime, task_logs: Path, wait: Callable[[], None]) -> Iterator[Event]:
@@ -119,7 +119,7 @@ def _instances(
     )
     with create_session() as session:
         query = select(*columns).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
-        rows = [tuple(row) for row in session.execute(query)]
+        rows = [row.tuple() for row in session.execute(query)]
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(rows, key=lambda row: (row[3] or never, row[0], row[1]))
 

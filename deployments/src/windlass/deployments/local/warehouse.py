@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 
-import psycopg
-from psycopg import sql
-from windlass.warehouse.connection import connect
-from windlass.warehouse.embedded import EmbeddedPostgres
-from windlass.warehouse.migrations import migrate
-from windlass.warehouse.seed import seed
 from windlass.warehouse.seed.manifest import ManifestComparison, compare, found_anomalies, read_manifest
 
-from windlass.deployments.errors import Misuse
+from windlass.deployments.errors import MisuseError
 from windlass.deployments.local.layout import Layout, write_private
 from windlass.deployments.local.progress import Progress
 from windlass.deployments.settings import Settings
+from windlass.warehouse.connection import connect
+from windlass.warehouse.migrations import migrate
+from windlass.warehouse.seed import seed
 
-__all__ = ["compare_with_manifest", "prepare_databases", "prepare_warehouse"]
-
-_DATABASES = ("airflow", "warehouse")
-
-
-def prepare_databases(server: EmbeddedPostgres) -> None:
-    """Create the stack's databases where they are missing."""
-    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
-        there = {name for (name,) in connection.execute("select datname from pg_database")}
-        for name in _DATABASES:
-            if name not in there:
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+__all__ = ["compare_with_manifest", "prepare_warehouse"]
 
 
 def prepare_warehouse(dsn: str, layout: Layout, settings: Settings, progress: Progress) -> None:
     """Migrate the warehouse, and seed it if no earlier run has.
 
     Raises:
-        Misuse: It holds the data of another seed or scale.
+        MisuseError: It holds the data of another seed or scale.
     """
     with progress.step("Warehouse migrated"):
         migrate(dsn)
@@ -45,7 +32,7 @@ def prepare_warehouse(dsn: str, layout: Layout, settings: Settings, progress: Pr
     if record.exists():
         have = json.loads(record.read_text(encoding="utf-8"))
         if have != wanted:
-            raise Misuse(
+            raise MisuseError(
                 f"The warehouse in {layout.root} was seeded with {_describe(have)}, not {_describe(wanted)}.",
                 "Ask for the same again, or use a new folder with --state-dir.",
             )
@@ -66,5 +53,5 @@ def compare_with_manifest(dsn: str, layout: Layout) -> ManifestComparison:
         return compare(read_manifest(layout.manifest), found_anomalies(connection))
 
 
-def _describe(values: dict[str, object]) -> str:
+def _describe(values: Mapping[str, object]) -> str:
     return ", ".join(f"{key} {value}" for key, value in values.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from windlass.deployments.errors import PortTaken
+from windlass.deployments.errors import PortTakenError
 
 __all__ = ["choose_port", "is_free"]
 
@@ -24,11 +24,11 @@ def choose_port(asked: int | None, preferred: int, *, option: str, host: str = "
     """The port to listen on: the one asked for, else the preferred one, else any free one.
 
     Raises:
-        PortTaken: A port was asked for by number and is not free.
+        PortTakenError: A port was asked for by number and is not free.
     """
     if asked is not None:
         if not is_free(asked, host):
-            raise PortTaken(asked, option)
+            raise PortTakenError(asked, option)
         return asked
     if is_free(preferred, host):
         return preferred
