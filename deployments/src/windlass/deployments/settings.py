@@ -45,7 +45,7 @@ class Settings(BaseSettings):
         description="Port of the embedded Postgres; a free one, then always the same, when left out.",
     )
     seed: int = Field(default=42, ge=0, lt=2**63, description="Seed of the generated data.")
-    scale: float = Field(default=1.0, gt=0, le=1000, description="1 is 100,000 sales and 1,000 customers.")
+    scale: float = Field(default=1.0, gt=0, le=10_000, description="1 is 100,000 sales and 1,000 customers.")
     parallelism: int = Field(default=4, ge=1, le=64, description="Tasks that may run at the same time.")
     start_timeout: float = Field(
         default=120.0, gt=0, description="Seconds that a service may take to become healthy."

@@ -42,7 +42,7 @@ def local() -> None:
 
 
 @app.command(epilog="Example: uv run deployments/local demo --keep")
-def demo(
+def demo(  # noqa: PLR0917 - the options of a command
     config: Annotated[
         Path | None,
         typer.Option(

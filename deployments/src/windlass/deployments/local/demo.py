@@ -87,9 +87,9 @@ class Demo:
             prepare_warehouse(server.dsn("warehouse"), layout, self.settings, self.progress)
             self._await_boot(host, booting)
             finished, run_id = self._follow(host)
-            anomalies = (
-                compare_with_manifest(server.dsn("warehouse"), layout) if self.target.built_in else None
-            )
+            anomalies = None
+            if self.target.built_in:
+                anomalies = compare_with_manifest(server.dsn("warehouse"), layout, dag_id=self.target.dag_id)
             if self.keep:
                 host.keep(endpoints)
                 self.kept = KeptStack(endpoints.api_url, "admin", layout.admin_password())

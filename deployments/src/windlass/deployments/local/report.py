@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from windlass.warehouse.seed.manifest import ManifestComparison
 
 from windlass.deployments.local.messages import TaskOutcome
+from windlass.warehouse.seed.manifest import ManifestComparison
 
 __all__ = ["DemoReport", "Rows", "count_rows"]
+
+_HEADINGS = ("injected", "found", "missed", "false positives")
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,7 @@ class DemoReport:
     @property
     def succeeded(self) -> bool:
         """Whether the run succeeded and found exactly what had been injected."""
-        clean = self.anomalies is None or not (self.anomalies.missed or self.anomalies.false_positives)
-        return self.state == "success" and clean
+        return self.state == "success" and (self.anomalies is None or self.anomalies.exact)
 
     def to_json(self) -> str:
         """The report as one line of JSON."""
@@ -56,12 +57,7 @@ class DemoReport:
             "anomalies": None,
         }
         if self.anomalies is not None:
-            report["anomalies"] = {
-                "injected": self.anomalies.injected,
-                "found": self.anomalies.found,
-                "missed": self.anomalies.missed,
-                "false_positives": self.anomalies.false_positives,
-            }
+            report["anomalies"] = asdict(self.anomalies.total)
         return json.dumps(report)
 
     def print(self, console: Console) -> None:
@@ -111,11 +107,9 @@ def _row_note(result: Any) -> str:
 
 def _anomaly_table(comparison: ManifestComparison) -> Table:
     table = Table(title="Anomalies against the seed's manifest", title_justify="left", show_footer=True)
-    totals = (comparison.injected, comparison.found, comparison.missed, comparison.false_positives)
     table.add_column("kind", footer="all")
-    for heading, total in zip(("injected", "found", "missed", "false positives"), totals, strict=True):
+    for heading, total in zip(_HEADINGS, astuple(comparison.total), strict=True):
         table.add_column(heading, justify="right", footer=f"{total:,}")
     for kind, counts in comparison.by_kind.items():
-        numbers = (counts.injected, counts.found, counts.missed, counts.false_positives)
-        table.add_row(kind, *(f"{number:,}" for number in numbers))
+        table.add_row(kind, *(f"{number:,}" for number in astuple(counts)))
     return table

@@ -6,8 +6,6 @@ import json
 import time
 from collections.abc import Mapping
 
-from windlass.warehouse.seed.manifest import ManifestComparison, compare, found_anomalies, read_manifest
-
 from windlass.deployments.errors import MisuseError
 from windlass.deployments.local.layout import Layout, write_private
 from windlass.deployments.local.progress import Progress
@@ -15,6 +13,7 @@ from windlass.deployments.settings import Settings
 from windlass.warehouse.connection import connect
 from windlass.warehouse.migrations import migrate
 from windlass.warehouse.seed import seed
+from windlass.warehouse.seed.manifest import ManifestComparison, compare, found_anomalies, read
 
 __all__ = ["compare_with_manifest", "prepare_warehouse"]
 
@@ -38,19 +37,24 @@ def prepare_warehouse(dsn: str, layout: Layout, settings: Settings, progress: Pr
             )
         return
     began = time.monotonic()
-    with progress.console.status("Seeding"), connect(dsn) as connection:
-        # What a killed run may have committed without noting it here is replaced.
+    with progress.console.status("Seeding") as status, connect(dsn) as connection:
         report = seed(
-            connection, seed=settings.seed, scale=settings.scale, manifest=layout.manifest, replace=True
+            connection,
+            seed=settings.seed,
+            scale=settings.scale,
+            manifest=layout.manifest,
+            # What a run committed that was killed before it could say so below is replaced.
+            replace=True,
+            progress=lambda part: status.update(f"Seeding {part.table}: {part.rows:,}"),
         )
     write_private(record, json.dumps(wanted))
-    progress.done(f"Warehouse seeded: {report.total_rows:,} rows", time.monotonic() - began)
+    progress.done(f"Warehouse seeded: {sum(report.rows.values()):,} rows", time.monotonic() - began)
 
 
-def compare_with_manifest(dsn: str, layout: Layout) -> ManifestComparison:
+def compare_with_manifest(dsn: str, layout: Layout, *, dag_id: str) -> ManifestComparison:
     """Hold what the warehouse says was found against what the seed had injected."""
     with connect(dsn) as connection:
-        return compare(read_manifest(layout.manifest), found_anomalies(connection))
+        return compare(read(layout.manifest), found_anomalies(connection, dag_id=dag_id))
 
 
 def _describe(values: Mapping[str, object]) -> str:
