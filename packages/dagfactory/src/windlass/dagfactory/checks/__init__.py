@@ -1,0 +1,58 @@
+"""Everything about one config that the model cannot see, on data that may be wrong in any way.
+
+Checks read the plain data, not the model, so that a mistake of one kind hides none of another: all are found at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from windlass.dagfactory.checks.files import check_file
+from windlass.dagfactory.checks.graph import check_graph
+from windlass.dagfactory.checks.naming import check_names
+from windlass.dagfactory.checks.operators import Call, check_operator
+from windlass.dagfactory.checks.schedule import check_schedule, zone
+from windlass.dagfactory.checks.secrets import check_secrets
+from windlass.dagfactory.diagnostics import Finding
+from windlass.dagfactory.registry import Registry
+
+__all__ = ["Call", "is_file_name", "run_checks", "zone"]
+
+
+def run_checks(
+    data: Mapping[str, Any], *, folder: Path, expected_id: str, registry: Registry
+) -> tuple[list[Finding], dict[str, Call]]:
+    """Run all checks on one config.
+
+    Args:
+        data: The config as parsed.
+        folder: Its folder, in which its files must be.
+        expected_id: What the folder or file is named.
+        registry: Where short operator names are looked up.
+
+    Returns:
+        What is wrong, and how to construct each task's operator where nothing is.
+    """
+    findings = [*check_schedule(data), *check_names(data, expected_id), *check_secrets(data)]
+    doc = data.get("doc_md")
+    if isinstance(doc, str) and is_file_name(doc):
+        findings.extend(check_file(folder, doc, ("doc_md",)))
+    tasks = data.get("tasks")
+    calls: dict[str, Call] = {}
+    if isinstance(tasks, dict):
+        findings.extend(check_graph(tasks))
+        for task_id, task in tasks.items():
+            if isinstance(task, dict):
+                outcome = check_operator(task_id, task, folder, registry)
+                if isinstance(outcome, Call):
+                    calls[task_id] = outcome
+                else:
+                    findings.extend(outcome)
+    return findings, calls
+
+
+def is_file_name(doc: str) -> bool:
+    """Tell whether a DAG's doc_md names a file rather than being the text, by Airflow's own rule, on one line."""
+    return doc.endswith(".md") and "\n" not in doc

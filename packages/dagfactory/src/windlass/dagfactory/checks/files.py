@@ -1,0 +1,46 @@
+"""Are the files that a config names beside it: inside its folder after all links are followed, regular, readable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
+
+__all__ = ["check_file"]
+
+
+def check_file(folder: Path, name: str, path: JsonPath) -> Iterator[Finding]:
+    """Check a file that a config names.
+
+    Args:
+        folder: The config's folder.
+        name: The file as the config names it, relative to the folder, with slashes.
+        path: Where the config names it.
+    """
+    if not name or "\0" in name:
+        yield Finding(Code.FILE_NOT_FOUND, path, "no file is named")
+        return
+    if PurePosixPath(name).is_absolute() or "\\" in name:
+        yield Finding(Code.PATH_ESCAPE, path, f'"{name}" is no relative path', "name it relative to the config, with /")
+        return
+    target = Path(os.path.normpath(folder / name))
+    try:
+        real = Path(os.path.realpath(target, strict=True))
+    except OSError as error:
+        yield _missing(folder, target, name, path, error)
+        return
+    if not real.is_relative_to(os.path.realpath(folder)):
+        yield Finding(Code.PATH_ESCAPE, path, f'"{name}" leads out of the config\'s folder')
+    elif not real.is_file() or not os.access(real, os.R_OK):
+        yield Finding(Code.NOT_A_FILE, path, f'"{name}" is not a file that can be read')
+
+
+def _missing(folder: Path, target: Path, name: str, path: JsonPath, error: OSError) -> Finding:
+    if not target.is_relative_to(os.path.normpath(folder)):
+        return Finding(Code.PATH_ESCAPE, path, f'"{name}" leads out of the config\'s folder')
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Finding(Code.NOT_A_FILE, path, f'"{name}" cannot be read: {error.strerror}')
+    beside = [entry.name for entry in target.parent.iterdir()] if target.parent.is_dir() else []
+    return Finding(Code.FILE_NOT_FOUND, path, f'there is no file "{name}" in the config\'s folder', did_you_mean(target.name, beside))

@@ -1,0 +1,96 @@
+"""Is the schedule one that Airflow can follow: cron, time zone, dates and what depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic_core import PydanticCustomError
+
+from windlass.dagfactory.diagnostics import Code, Finding, did_you_mean
+from windlass.dagfactory.values import parse_moment
+
+__all__ = ["check_schedule", "zone"]
+
+_PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+_FIELDS = (5, 6)
+_EPOCH = datetime(2024, 1, 1)  # noqa: DTZ001 - croniter gets naive times from Airflow too
+
+
+def check_schedule(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check cron expression, time zone and the settings that hang on them."""
+    schedule, name = data.get("schedule"), data.get("timezone", "UTC")
+    if isinstance(schedule, str):
+        problem = _cron_problem(schedule)
+        if problem is not None:
+            near = did_you_mean(schedule, list(_PRESETS)) if schedule.startswith("@") else None
+            yield Finding(Code.CRON, ("schedule",), problem, near)
+    if isinstance(name, str) and zone(name) is None:
+        yield Finding(Code.TIME_ZONE, ("timezone",), f'"{name}" is no time zone', _near_zone(name))
+    yield from _check_dates(data, zone(name) if isinstance(name, str) else None)
+    yield from _check_settings(data, schedule)
+
+
+def _check_settings(data: Mapping[str, Any], schedule: Any) -> Iterator[Finding]:
+    if data.get("catchup") is True and schedule is not None and data.get("start_date") is None:
+        yield Finding(
+            Code.SCHEDULE_SETTINGS, ("catchup",), "catchup needs to know from when", "add start_date or remove catchup"
+        )
+    runs = data.get("max_active_runs")
+    if schedule == "@continuous" and isinstance(runs, int) and runs > 1:
+        message = "@continuous allows one run at a time"
+        yield Finding(Code.SCHEDULE_SETTINGS, ("max_active_runs",), message, "write 1 or remove it")
+
+
+def _check_dates(data: Mapping[str, Any], tz: ZoneInfo | None) -> Iterator[Finding]:
+    start, end = (_moment(data.get(key), tz) for key in ("start_date", "end_date"))
+    if start is not None and end is not None and end < start:
+        yield Finding(Code.DATE_ORDER, ("end_date",), "end_date lies before start_date")
+
+
+def _moment(value: Any, tz: ZoneInfo | None) -> datetime | None:
+    try:
+        moment = parse_moment(value)
+    except PydanticCustomError:
+        return None  # the model has reported it
+    return moment if moment.tzinfo else moment.replace(tzinfo=tz or UTC)
+
+
+@lru_cache(maxsize=4096)
+def _cron_problem(expression: str) -> str | None:
+    if expression in _PRESETS:
+        return None
+    if expression.startswith("@"):
+        return f'there is no preset "{expression}"; there are {", ".join(_PRESETS)}'
+    fields = len(expression.split())
+    if fields not in _FIELDS:
+        return f"a cron expression has five fields, this has {fields}"
+    from croniter import CroniterBadDateError, CroniterError, croniter
+
+    try:
+        croniter(expression, _EPOCH).get_next(datetime)
+    except CroniterBadDateError:
+        return "there is no day on which this would run"
+    except CroniterError as error:
+        return f"not a cron expression: {error}"
+    except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:  # croniter's own slips on odd input
+        return f"not a cron expression: {type(error).__name__}"
+    return None
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo | None:
+    """Find a time zone by its IANA name, or None."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, LookupError):  # not found, a path, a folder of the database
+        return None
+
+
+def _near_zone(name: str) -> str | None:
+    from zoneinfo import available_timezones
+
+    return did_you_mean(name, sorted(available_timezones()))

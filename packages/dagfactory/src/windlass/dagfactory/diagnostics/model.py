@@ -1,0 +1,104 @@
+"""Mistakes as data: a finding knows the place in the document, a diagnostic the place in the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from windlass.dagfactory.diagnostics.codes import CODES, Code, Severity
+
+__all__ = ["Diagnostic", "Finding", "JsonPath", "did_you_mean", "json_path"]
+
+JsonPath = tuple[str | int, ...]
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*\Z")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A mistake at a place in the document, found without knowing lines: positions cost a second pass.
+
+    Attributes:
+        code: Which mistake.
+        path: Keys and indices that lead to the value; empty for the document itself.
+        message: What is wrong.
+        suggestion: What to write instead, if that can be guessed.
+        at: Whether the key or the value is to be shown.
+    """
+
+    code: Code
+    path: JsonPath
+    message: str
+    suggestion: str | None = None
+    at: Literal["key", "value"] = "value"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A mistake at a place in a file.
+
+    Attributes:
+        code: Stable code, see `CODES`.
+        severity: `error` or `warning`.
+        file: The file as the user knows it.
+        line: Line, from 1.
+        column: Column in characters, from 1.
+        path: JSON path such as `$.tasks.load.args`.
+        message: What is wrong.
+        suggestion: What to write instead, or None.
+        source_line: The line itself, or None where it must not be shown.
+        length: How many characters of the line are concerned.
+    """
+
+    code: str
+    severity: Severity
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    suggestion: str | None = None
+    source_line: str | None = field(default=None, compare=False, repr=False)
+    length: int = field(default=1, compare=False, repr=False)
+
+    @property
+    def advice(self) -> str:
+        """What to do: the suggestion, or what the table of codes advises."""
+        return self.suggestion or CODES[Code(self.code)].advice
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The diagnostic as the JSON output has it."""
+        return {
+            "code": self.code,
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "path": self.path,
+            "message": self.message,
+            "suggestion": self.suggestion,
+            "severity": self.severity,
+        }
+
+
+def json_path(path: JsonPath) -> str:
+    """Write a path as JSONPath (RFC 9535): dots where they do, brackets where they must."""
+    parts = ["$"]
+    for part in path:
+        if isinstance(part, int):
+            parts.append(f"[{part}]")
+        elif _PLAIN_KEY.match(part):
+            parts.append(f".{part}")
+        else:
+            escaped = part.replace("\\", "\\\\").replace("'", "\\'")
+            parts.append(f"['{escaped}']")
+    return "".join(parts)
+
+
+def did_you_mean(word: str, known: list[str]) -> str | None:
+    """Suggest the known word nearest to a mistyped one, or None if nothing is near."""
+    from difflib import get_close_matches
+
+    folded = {name.lower(): name for name in reversed(known)}
+    near = get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    return f'did you mean "{folded[near[0]]}"?' if near else None

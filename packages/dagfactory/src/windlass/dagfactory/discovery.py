@@ -1,0 +1,172 @@
+"""Which files are configs: `dag.json` in its DAG's folder, or `NAME.dag.json` in any folder, links and loops included."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["ConfigFile", "Discovery", "Unreadable", "discover", "is_config_name", "same_names"]
+
+_ALONE = "dag.json"
+_NAMED = ".dag.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A config file and the name its DAG must have.
+
+    Attributes:
+        name: Path relative to the folder searched, with slashes: how people and stubs know it.
+        path: Where it is, absolute, links not followed.
+        dag_name: The name of its folder (`dag.json`) or file (`NAME.dag.json`).
+    """
+
+    name: str
+    path: str
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str], *, name: str | None = None) -> ConfigFile:
+        """Describe the config at a path, shown as `name` or as it is given."""
+        shown = os.fspath(path)
+        return cls(name or Path(shown).as_posix(), os.path.abspath(shown))  # noqa: PTH100 - links stay
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which the config's own files are."""
+        return Path(self.path).parent
+
+    @property
+    def dag_name(self) -> str:
+        """What the DAG must be called."""
+        folder, file = os.path.split(self.path)
+        if file == _ALONE:
+            return os.path.basename(folder)  # noqa: PTH119 - measured: a Path costs more than the rest of a refresh
+        return file.removesuffix(_NAMED) if file.endswith(_NAMED) else file.removesuffix(".json")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A folder or file that could not be looked at."""
+
+    name: str
+    reason: str
+
+
+@dataclass
+class Discovery:
+    """What a search found.
+
+    Attributes:
+        configs: All configs, sorted by name.
+        unreadable: Folders that could not be listed and names that are no UTF-8.
+    """
+
+    configs: list[ConfigFile] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+
+def is_config_name(file_name: str) -> bool:
+    """Tell whether a file of this name is a config."""
+    return file_name == _ALONE or (file_name.endswith(_NAMED) and len(file_name) > len(_NAMED))
+
+
+def discover(root: str | os.PathLike[str]) -> Discovery:
+    """Find all configs below a folder.
+
+    Folders whose names begin with a dot are left out, as are `__pycache__` and `node_modules`. Linked folders are searched
+    after all real ones, each once, and never if they lead back into the search: loops end.
+
+    Args:
+        root: The folder.
+
+    Raises:
+        OSError: The folder itself cannot be listed.
+    """
+    top = os.path.abspath(root)  # noqa: PTH100 - a linked root stays what it is called
+    os.scandir(top).close()
+    found = Discovery()
+    seen = {os.path.realpath(top)}
+    folders: list[tuple[str, str]] = [(top, "")]
+    while folders:
+        links: list[tuple[str, str]] = []
+        for path, name in folders:
+            _search(path, name, found, links)
+        folders = []
+        for path, name in sorted(links):
+            real = os.path.realpath(path)
+            if not any(_contains(known, real) or _contains(real, known) for known in seen):
+                seen.add(real)
+                folders.append((path, name))
+    found.configs.sort(key=lambda config: config.name)
+    return found
+
+
+def _contains(outer: str, inner: str) -> bool:
+    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
+
+
+def _search(path: str, name: str, found: Discovery, links: list[tuple[str, str]]) -> None:
+    """Search a folder and the real folders below it; collect linked ones for later."""
+    pending = [(path, name)]
+    while pending:
+        folder, prefix = pending.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    _look_at(entry, prefix + entry.name, found, pending, links)
+        except OSError as error:
+            found.unreadable.append(Unreadable(prefix.rstrip("/") or ".", error.strerror or str(error)))
+
+
+def _look_at(
+    entry: os.DirEntry[str],
+    name: str,
+    found: Discovery,
+    pending: list[tuple[str, str]],
+    links: list[tuple[str, str]],
+) -> None:
+    if is_config_name(entry.name):
+        if not name.isascii() and not _is_utf8(name):
+            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            found.unreadable.append(Unreadable(shown, "its name is no UTF-8; rename it"))
+        elif not entry.is_dir():
+            found.configs.append(ConfigFile(name, entry.path))
+            return
+    if entry.is_dir(follow_symlinks=False):
+        if not entry.name.startswith(".") and entry.name not in ("__pycache__", "node_modules"):
+            pending.append((entry.path, name + "/"))
+    elif entry.is_symlink() and not entry.name.startswith(".") and _leads_to_folder(entry):
+        links.append((entry.path, name + "/"))
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links leads nowhere
+        return False
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def same_names(configs: Iterable[ConfigFile]) -> Mapping[str, list[str]]:
+    """Tell which configs claim one DAG: for each of them the names of the others."""
+    by_dag: defaultdict[str, list[str]] = defaultdict(list)
+    for config in configs:
+        by_dag[config.dag_name].append(config.name)
+    return dict(_rivals(by_dag.values()))
+
+
+def _rivals(groups: Iterable[list[str]]) -> Iterator[tuple[str, list[str]]]:
+    for names in groups:
+        if len(names) > 1:
+            for name in names:
+                yield name, [other for other in names if other != name]

@@ -1,0 +1,8 @@
+"""How much of a document is read at all: bounds that keep one hostile file from costing more than its own error."""
+
+from __future__ import annotations
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH"]
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 64

@@ -1,0 +1,96 @@
+"""What this package raises, so that one `except` catches all of it and none of Airflow's.
+
+The whole tree::
+
+    DagFactoryError
+    ├── ConfigError           a config has mistakes; carries them all as diagnostics
+    ├── RegistryError         an operator cannot be offered to configs
+    │   ├── UnknownOperatorError        no such short name or class
+    │   └── UnusableOperatorError       it is there, but cannot be imported or is no operator
+    └── StubsError            stubs cannot be written or brought up to date
+
+Mistakes in a config are data (`windlass.dagfactory.diagnostics.Diagnostic`); `ConfigError` carries them where an
+exception is needed, as in a stub that Airflow parses. All of these pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from windlass.dagfactory.diagnostics import Diagnostic
+
+__all__ = [
+    "ConfigError",
+    "DagFactoryError",
+    "RegistryError",
+    "StubsError",
+    "UnknownOperatorError",
+    "UnusableOperatorError",
+]
+
+
+class DagFactoryError(Exception):
+    """Everything that `windlass.dagfactory` raises on purpose."""
+
+
+class ConfigError(DagFactoryError):
+    """One or more configs have mistakes.
+
+    Attributes:
+        diagnostics: Every mistake, in the order of files and lines.
+    """
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        from windlass.dagfactory.diagnostics import render_text
+
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(render_text(self.diagnostics))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.diagnostics,)
+
+
+class RegistryError(DagFactoryError):
+    """An operator cannot be offered to configs.
+
+    Attributes:
+        operator: The short name or class path as the config has it.
+        reason: Why, and what to do about it.
+        suggestions: Near names that do exist.
+    """
+
+    def __init__(self, operator: str, reason: str, suggestions: Sequence[str] = ()) -> None:
+        self.operator = operator
+        self.reason = reason
+        self.suggestions = tuple(suggestions)
+        super().__init__(f"operator {operator!r}: {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.operator, self.reason, self.suggestions)
+
+
+class UnknownOperatorError(RegistryError):
+    """No registered short name and no class path is called so."""
+
+
+class UnusableOperatorError(RegistryError):
+    """The operator's module fails to import, or what it names is no operator."""
+
+
+class StubsError(DagFactoryError):
+    """Stubs cannot be written or brought up to date.
+
+    Attributes:
+        folder: The folder concerned.
+        reason: Why, and what to do about it.
+    """
+
+    def __init__(self, folder: str, reason: str) -> None:
+        self.folder = folder
+        self.reason = reason
+        super().__init__(f"{folder}: {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.folder, self.reason)
