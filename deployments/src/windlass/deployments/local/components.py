@@ -51,7 +51,7 @@ _AIRFLOW = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "airflow.utils.db",
-    "windlass.dagfactory.bundle",
+
 )
 
 
@@ -149,7 +149,8 @@ def _detach(log: Path, parent: int) -> None:
     if os.getppid() != parent:  # the parent died before the call above took effect
         os._exit(1)
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)

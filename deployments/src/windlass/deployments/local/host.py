@@ -186,14 +186,14 @@ class Host:
     def _stop_services(self) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         alive = {component.pid: component for component in self._services}
-        for pid in alive:
-            _signal(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 6
-        while alive and time.monotonic() < deadline:
-            _forget_ended(alive)
-            select.select([], [], [], 0.02)
-        for pid in alive:
-            _signal(pid, signal.SIGKILL)
+        # Airflow's services take the second request as "do not wait for running tasks and triggers".
+        for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGTERM, 1.0), (signal.SIGKILL, 2.0)):
+            for pid in alive:
+                _signal(pid, number)
+            deadline = time.monotonic() + patience
+            while alive and time.monotonic() < deadline:
+                _forget_ended(alive)
+                select.select([], [], [], 0.02)
         components.kill_strays(set())
 
     def _report(self, event: Event) -> None:
