@@ -1,4 +1,4 @@
-"""A Postgres warehouse for ETL; importing it loads no driver, so that Airflow's long-lived parents stay small."""
+"""A Postgres warehouse for ETL; importing it loads no driver: Airflow's long-lived parents stay small."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ __all__ = ["DSN_VARIABLE", "connect", "mask_dsn", "resolve_dsn", "translated_pri
 
 DSN_VARIABLE = "WINDLASS_WAREHOUSE_DSN"
 
+_LAST_PORT = 65535
 _SECRET_KEYS = ("password", "sslpassword", "oauth_client_secret")
 _HOW = (
     f"Give a libpq DSN or URI with --dsn or {DSN_VARIABLE}, for example "
@@ -52,12 +53,17 @@ def resolve_dsn(dsn: str | None = None) -> str:
 
 def _parse(dsn: str) -> dict[str, Any]:
     try:
-        return conninfo_to_dict(dsn)
+        parameters = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
-        # libpq's message quotes the part it stumbles over, which can be the password: drop the cause too.
-        pass
-    origin = "" if "=" in dsn or "://" in dsn else " (it has neither 'keyword=value' nor '://')"
-    raise InvalidDsnError(f"The warehouse's DSN cannot be read{origin}.", advice=_HOW)
+        parameters = None
+    # libpq's message quotes the part it stumbles over, which can be the password: nothing of it is passed on.
+    if parameters is None:
+        origin = "" if "=" in dsn or "://" in dsn else ": it has neither 'keyword=value' nor '://'"
+        raise InvalidDsnError(f"The warehouse's DSN cannot be read{origin}.", advice=_HOW)
+    for port in str(parameters.get("port") or "").split(","):
+        if port and not (port.isdecimal() and 0 < int(port) <= _LAST_PORT):
+            raise InvalidDsnError(f"The warehouse's DSN has no valid port: '{port}'.", advice=_HOW)
+    return parameters
 
 
 def mask_dsn(dsn: str) -> str:
@@ -73,7 +79,9 @@ def mask_dsn(dsn: str) -> str:
         parameters = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         return "(unreadable DSN)"
-    return make_conninfo("", **{key: "***" if key in _SECRET_KEYS else value for key, value in parameters.items()})
+    return make_conninfo(
+        "", **{key: "***" if key in _SECRET_KEYS else value for key, value in parameters.items()}
+    )
 
 
 def connect(
@@ -114,6 +122,10 @@ def _explain(error: psycopg.OperationalError, parameters: dict[str, Any]) -> Con
     database = parameters.get("dbname") or os.environ.get("PGDATABASE") or user
     text = " ".join(str(error).split())
     # libpq hands over no SQLSTATE for a refused connection (psycopg#331), so its English text must serve.
+    if "invalid" in text and "value" in text:
+        return InvalidDsnError(
+            f"The warehouse's DSN is not valid: {_without_secrets(text, parameters)}", advice=_HOW
+        )
     if 'database "' in text and "does not exist" in text:
         return DatabaseMissingError(
             f"The server at {where} has no database '{database}'.",
@@ -135,7 +147,9 @@ def _explain(error: psycopg.OperationalError, parameters: dict[str, Any]) -> Con
             advice="Check host and port, and that the server runs "
             "(windlass-warehouse serve starts an embedded one).",
         )
-    return ConnectionFailedError(f"Cannot connect to database '{database}' at {where}: {_without_secrets(text, parameters)}")
+    return ConnectionFailedError(
+        f"Cannot connect to database '{database}' at {where}: {_without_secrets(text, parameters)}"
+    )
 
 
 _AUTHENTICATION_SIGNS = (
@@ -160,7 +174,9 @@ _UNREACHABLE_SIGNS = (
 
 
 def _address(parameters: dict[str, Any]) -> str:
-    host = parameters.get("host") or parameters.get("hostaddr") or os.environ.get("PGHOST") or "the local socket"
+    host = (
+        parameters.get("host") or parameters.get("hostaddr") or os.environ.get("PGHOST") or "the local socket"
+    )
     port = parameters.get("port") or os.environ.get("PGPORT") or 5432
     return f"{host}, port {port}"
 

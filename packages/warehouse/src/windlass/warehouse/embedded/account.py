@@ -1,7 +1,8 @@
-"""Who runs the server: PostgreSQL refuses root, so root lends it an unprivileged account and a folder it can reach.
+"""Who runs the server: PostgreSQL refuses root, so root lends it an unprivileged account it can start it as.
 
-Nothing of the user's is opened up for that: no parent folder gets another mode. Where the account cannot reach
-the data folder (`/root` is 0700), the cluster lies below a system folder instead and the data folder points to it.
+Nothing of the user's is opened up for that: no parent folder gets another mode. Where the account cannot
+reach the data folder (`/root` is 0700), the cluster lies below a system folder, and the data folder points
+to it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TypedDict
 
 from windlass.warehouse.errors import EmbeddedError
 
-__all__ = ["Account", "ProcessOptions", "can_reach", "service_account"]
+__all__ = ["Account", "ProcessOptions", "can_reach", "make_system_dir", "may_execute", "service_account"]
 
 _CANDIDATES = ("postgres", "nobody")
 
@@ -86,7 +87,7 @@ def service_account(*, name: str | None = None, owner_of: Path | None = None) ->
         if entry.pw_uid != 0:
             return Account(entry.pw_uid, entry.pw_gid)
     raise EmbeddedError(
-        f"PostgreSQL refuses to run as root, and there is no account {name or ' or '.join(_CANDIDATES)} to run it.",
+        f"PostgreSQL refuses to run as root, and there is no account {name or ' or '.join(_CANDIDATES)}.",
         advice="Run this as an ordinary user, or create one of these accounts.",
     )
 
@@ -106,15 +107,22 @@ def can_reach(path: Path, account: Account) -> bool:
         account: Who wants to get there.
 
     Returns:
-        True when each parent has the search bit for the account. Access-control lists are not looked at:
-        where only they would let it through, the answer is the safe False.
+        True when each parent that exists has the search bit for the account. Access-control lists are not
+        looked at: where only they would let it through, the answer is the safe False.
     """
-    return all(_may_search(parent.stat(), account) for parent in path.resolve().parents)
+    return all(may_execute(parent.stat(), account) for parent in path.resolve().parents if parent.exists())
 
 
-def _may_search(status: os.stat_result, account: Account) -> bool:
+def may_execute(status: os.stat_result, account: Account) -> bool:
+    """Whether the mode of a file lets an account execute it, of a folder pass through it."""
     if status.st_uid == account.uid:
         return bool(status.st_mode & stat.S_IXUSR)
     if status.st_gid == account.gid:
         return bool(status.st_mode & stat.S_IXGRP)
     return bool(status.st_mode & stat.S_IXOTH)
+
+
+def make_system_dir(folder: Path) -> None:
+    """Make the folder that root's servers can reach; whatever the umask, it can be searched by all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)

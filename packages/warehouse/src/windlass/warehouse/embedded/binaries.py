@@ -6,12 +6,13 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from windlass.warehouse.embedded.account import Account, can_reach
+from windlass.warehouse.embedded.account import Account, can_reach, make_system_dir, may_execute
 from windlass.warehouse.errors import EmbeddedError, MissingExtraError
 
 __all__ = ["Binaries", "find_binaries", "run"]
@@ -58,28 +59,41 @@ class Binaries:
         Returns:
             Binaries that the account can reach.
         """
-        if account.is_self or can_reach(self.path("postgres"), account):
+        server = self.path("postgres")
+        if account.is_self or (can_reach(server, account) and may_execute(server.stat(), account)):
             return self
-        stamp = self.path("postgres").stat()
+        make_system_dir(system_dir)
+        stamp = server.stat()
         target = system_dir / f"postgresql-{self.version}-{stamp.st_size:x}-{stamp.st_mtime_ns:x}"
         if not target.exists():
             building = target.with_name(f"{target.name}.{os.getpid()}")
             shutil.rmtree(building, ignore_errors=True)
-            shutil.copytree(self.prefix, building, copy_function=_link_or_copy, symlinks=True)
-            building.chmod(0o755)
+            shutil.copytree(self.prefix, building, copy_function=_copy_for_all, symlinks=True)
+            for folder, _, _ in os.walk(building):
+                Path(folder).chmod(0o755)
             try:
                 building.rename(target)
             except OSError:
-                # Another process was first; the name holds the content's size and time, so its copy is ours.
+                # Another process was first; the name tells the content's size and time: its copy is as good.
                 shutil.rmtree(building)
-        return Binaries(target)
+        moved = Binaries(target)
+        if not can_reach(moved.path("postgres"), account):
+            raise EmbeddedError(
+                f"The account that runs the server can reach neither {self.prefix} nor {system_dir}.",
+                advice="Name a system_dir that others may search, or run this as an ordinary user.",
+            )
+        return moved
 
 
-def _link_or_copy(source: str, target: str) -> str:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+def _copy_for_all(source: str, target: str) -> str:
+    mode = Path(source).stat().st_mode
+    readable = mode | 0o444 | (0o111 if mode & 0o100 else 0)
+    if readable == mode:
+        with suppress(OSError):  # on another file system
+            os.link(source, target)
+            return target
+    shutil.copyfile(source, target)
+    Path(target).chmod(readable & 0o7777)
     return target
 
 
@@ -119,7 +133,9 @@ def _version_in_name(folder: Path) -> int:
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
 
 
-def run(command: list[str | Path], account: Account, *, stderr: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def run(
+    command: list[str | Path], account: Account, *, stderr: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     """Run one of the executables as an account, in a session of its own (a Ctrl-C is not for it).
 
     Args:
@@ -131,7 +147,10 @@ def run(command: list[str | Path], account: Account, *, stderr: int = subprocess
         The finished process; its exit code is the caller's to judge.
     """
     # No PG* variable of the user's shell may change what the server does.
-    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | {"LC_ALL": "C", "TZ": "UTC"}
+    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | {
+        "LC_ALL": "C",
+        "TZ": "UTC",
+    }
     return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

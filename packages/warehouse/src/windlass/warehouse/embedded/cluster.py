@@ -1,4 +1,4 @@
-"""A cluster's files: where they lie, how they are made, and how the server is set up for a local machine."""
+"""A cluster's files: where they lie, how they come to be all at once, and how they go."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from windlass.warehouse.embedded.account import Account, can_reach, service_account
+from windlass.warehouse.embedded.account import Account, can_reach, make_system_dir, service_account
 from windlass.warehouse.embedded.binaries import Binaries, run
 from windlass.warehouse.errors import EmbeddedError
 
-__all__ = ["SUPERUSER", "Cluster", "create", "locate", "write_configuration", "write_private"]
+__all__ = ["SUPERUSER", "Cluster", "create", "destroy", "locate", "prepare", "read_password", "write_private"]
 
 SUPERUSER = "windlass"
 
@@ -22,6 +23,7 @@ SUPERUSER = "windlass"
 _SOCKET_FOLDER_LIMIT = 107 - len("/.s.PGSQL.65535")
 
 _BUILTIN_LOCALE_SINCE = 17
+_LOG_LIMIT = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,24 @@ class Cluster:
 
     @property
     def exists(self) -> bool:
-        """Whether it was completely created."""
-        return (self.home / "PG_VERSION").exists() and self.password_file.exists()
+        """Whether it was created, and for this data folder: one outside may be left from a deleted folder."""
+        known = self.home.parent == self.state_dir or self.location_file.exists()
+        return known and (self.home / "PG_VERSION").exists()
 
     @property
-    def password_file(self) -> Path:
-        """The superuser's password, readable by this process's user alone."""
-        return self.state_dir / "password"
+    def location_file(self) -> Path:
+        """Names the folder of PostgreSQL's own files when they lie outside the data folder."""
+        return self.state_dir / "location"
+
+    @property
+    def port_file(self) -> Path:
+        """The port used last."""
+        return self.state_dir / "port"
+
+    @property
+    def pass_file(self) -> Path:
+        """The superuser's password as libpq's `passfile`, readable by this process's user alone."""
+        return self.state_dir / "pgpass"
 
     @property
     def log(self) -> Path:
@@ -77,14 +90,24 @@ def locate(state_dir: Path, *, system_dir: Path, account_name: str | None) -> Cl
 
     Returns:
         The cluster, which need not exist yet.
+
+    Raises:
+        EmbeddedError: The folder is something else, another user's, or there is no account to run the server.
     """
+    if (state_dir / "PG_VERSION").exists():
+        raise EmbeddedError(
+            f"{state_dir} is itself the data directory of a PostgreSQL server.",
+            advice="Name an empty folder; the cluster goes inside it.",
+        )
     inside = state_dir / "cluster"
+    pointer = Cluster(state_dir, inside, service_account(name=account_name, owner_of=inside))
+    if pointer.location_file.exists():
+        home = Path(pointer.location_file.read_text())
+        return Cluster(state_dir, home, service_account(name=account_name, owner_of=home))
+    if inside.exists() or pointer.account.is_self or can_reach(inside, pointer.account):
+        return pointer
     digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
-    outside = system_dir / f"cluster-{digest}"
-    if inside.exists() or os.geteuid() != 0:
-        return Cluster(state_dir, inside, service_account(name=account_name, owner_of=inside))
-    account = service_account(name=account_name, owner_of=outside)
-    return Cluster(state_dir, inside if can_reach(inside, account) else outside, account)
+    return Cluster(state_dir, system_dir / f"cluster-{digest}", pointer.account)
 
 
 def create(cluster: Cluster, binaries: Binaries, *, durable: bool) -> None:
@@ -96,17 +119,37 @@ def create(cluster: Cluster, binaries: Binaries, *, durable: bool) -> None:
         durable: Whether the files are flushed to disk.
 
     Raises:
-        EmbeddedError: initdb failed.
+        EmbeddedError: initdb failed, or something else is in the way.
     """
     home = cluster.home
+    outside = home.parent != cluster.state_dir
+    if outside:
+        make_system_dir(home.parent)
+        # Left from a data folder of the same path that was deleted.
+        shutil.rmtree(home, ignore_errors=True)
+    elif home.exists():
+        raise EmbeddedError(
+            f"{home} is in the way: it is not a PostgreSQL cluster.",
+            advice="Move it, or choose another folder.",
+        )
     building = home.with_name(f"{home.name}.new")
-    for leftover in (building, home):
-        shutil.rmtree(leftover, ignore_errors=True)
-    home.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    shutil.rmtree(building, ignore_errors=True)
     building.mkdir(mode=0o700)
     cluster.account.own(building)
     password = secrets.token_urlsafe(24)
-    password_copy = building.with_suffix(".password")
+    try:
+        _initdb(cluster, binaries, building, password=password, durable=durable)
+    except EmbeddedError:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    write_private(cluster.pass_file, f"*:*:*:{SUPERUSER}:{password}\n")
+    building.rename(home)
+    if outside:
+        cluster.location_file.write_text(str(home))
+
+
+def _initdb(cluster: Cluster, binaries: Binaries, building: Path, *, password: str, durable: bool) -> None:
+    password_copy = building.with_name(f"{building.name}.password")
     write_private(password_copy, password)
     cluster.account.own(password_copy)
     command: list[str | Path] = [
@@ -123,13 +166,62 @@ def create(cluster: Cluster, binaries: Binaries, *, durable: bool) -> None:
     finally:
         password_copy.unlink()
     if finished.returncode != 0:
-        shutil.rmtree(building, ignore_errors=True)
         raise EmbeddedError(
-            f"initdb could not create a cluster in {home}: {finished.stderr.strip()}",
+            f"initdb could not create a cluster in {cluster.home}: {' '.join(finished.stderr.split())}",
             advice="Mend what it names (space, permissions) and start again; nothing was kept.",
         )
-    write_private(cluster.password_file, password)
-    building.rename(home)
+
+
+def prepare(cluster: Cluster, binaries: Binaries) -> None:
+    """Check that a cluster can be started by these binaries, and make its socket folder and log ready.
+
+    Raises:
+        EmbeddedError: It cannot.
+    """
+    version = int((cluster.home / "PG_VERSION").read_text())
+    if version != binaries.version:
+        raise EmbeddedError(
+            f"The data in {cluster.state_dir} is PostgreSQL {version}'s, and the server here is "
+            f"{binaries.version}.",
+            advice=f"Dump it with a server of version {version} and load it into a new folder.",
+        )
+    if not cluster.pass_file.exists():
+        raise EmbeddedError(
+            f"{cluster.pass_file} is missing, and without it nobody can connect.",
+            advice=f"Restore it, or delete {cluster.home} to start with empty data.",
+        )
+    _prepare_socket_dir(cluster)
+    if cluster.log.exists() and cluster.log.stat().st_size > _LOG_LIMIT:
+        cluster.log.rename(cluster.log.with_suffix(".log.1"))
+
+
+def _prepare_socket_dir(cluster: Cluster) -> None:
+    folder = cluster.socket_dir
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if stat.S_IMODE(found.st_mode) != stat.S_IRWXU or found.st_uid not in (os.geteuid(), cluster.account.uid):
+        raise EmbeddedError(
+            f"{folder} is not this server's private folder.", advice="Remove it and start again."
+        )
+    cluster.account.own(folder)
+    # Nobody else uses the folder and its server is not running: a stale socket lock would stop the next one.
+    for leftover in folder.iterdir():
+        leftover.unlink()
+
+
+def destroy(cluster: Cluster) -> None:
+    """Delete all files of a cluster whose server is stopped."""
+    for folder in (cluster.home, cluster.home.with_name(f"{cluster.home.name}.new"), cluster.socket_dir):
+        shutil.rmtree(folder, ignore_errors=True)
+    old_log = cluster.log.with_suffix(".log.1")
+    for file in (cluster.location_file, cluster.pass_file, cluster.port_file, cluster.log, old_log):
+        file.unlink(missing_ok=True)
+
+
+def read_password(cluster: Cluster) -> str:
+    """The superuser's password."""
+    # It is URL-safe text: nothing in it needs the escapes of the format.
+    return cluster.pass_file.read_text().rstrip("\n").rpartition(":")[2]
 
 
 def write_private(path: Path, text: str) -> None:
@@ -138,57 +230,3 @@ def write_private(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
-
-
-# A local machine's share: enough for 10^8 rows without taking the machine from its owner.
-_SETTINGS = {
-    "shared_buffers": "256MB",
-    "work_mem": "32MB",
-    "maintenance_work_mem": "256MB",
-    "effective_cache_size": "1GB",
-    "random_page_cost": "1.1",
-    "max_connections": "200",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "wal_compression": "on",
-    # No replicas here; a COPY into a table of its own transaction then needs no write-ahead log.
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "jit": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "logging_collector": "off",
-    "log_line_prefix": "%m [%p] %a ",
-}
-# A crash of the machine may cost the whole cluster; a crash of the server costs nothing.
-_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum_naptime": "1min"}
-
-_ADMISSION = """\
-# Written at each start. A password is always asked for, on the socket too.
-local all all scram-sha-256
-host all all all scram-sha-256
-"""
-
-
-def write_configuration(cluster: Cluster, *, port: int, listen: str, durable: bool) -> None:
-    """Write the server's settings for its next start; what a user adds to `postgresql.conf` wins nothing here.
-
-    Args:
-        cluster: Whose settings.
-        port: TCP port.
-        listen: Addresses, comma-separated, as `listen_addresses`.
-        durable: Whether commits survive a crash of the machine.
-    """
-    own = {
-        "port": str(port),
-        "listen_addresses": listen,
-        "unix_socket_directories": str(cluster.socket_dir),
-        "unix_socket_permissions": "0700",
-        "cluster_name": cluster.name,
-    }
-    settings = _SETTINGS | ({} if durable else _FAST) | own
-    lines = [f"{key} = '{value.replace(chr(39), chr(39) * 2)}'\n" for key, value in settings.items()]
-    for name, text in (("postgresql.conf", "".join(lines)), ("pg_hba.conf", _ADMISSION)):
-        path = cluster.home / name
-        write_private(path, text)
-        cluster.account.own(path)

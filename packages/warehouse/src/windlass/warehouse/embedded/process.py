@@ -1,4 +1,4 @@
-"""What the operating system knows of a server: whether the process in `postmaster.pid` is ours, and what it left."""
+"""What the operating system knows of a server: whether `postmaster.pid` tells the truth, and what is left."""
 
 from __future__ import annotations
 
@@ -10,61 +10,76 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Postmaster", "is_alive", "orphans", "read_postmaster", "remove_leftovers", "wait_until"]
+__all__ = ["Postmaster", "is_alive", "living_pid", "read_postmaster", "remove_leftovers", "wait_until"]
 
 _PROC = Path("/proc")
-_PID_FILE_LINES = 7
-_STATUS_LINE = 7
+_LISTEN_LINE, _STATUS_LINE = 5, 7
 
 
 @dataclass(frozen=True)
 class Postmaster:
-    """What `postmaster.pid` says (src/include/utils/pidfile.h).
+    """What `postmaster.pid` says (src/include/utils/pidfile.h) of a server that accepts connections.
 
     Attributes:
         pid: Process id.
         port: TCP port.
         socket_dir: Folder of the Unix socket.
         listen: First address listened on.
-        ready: Whether connections are accepted.
     """
 
     pid: int
     port: int
     socket_dir: Path
     listen: str
-    ready: bool
 
 
-def read_postmaster(cluster: Path) -> Postmaster | None:
-    """Read `postmaster.pid` if a server of this cluster is alive; a stale file counts as none."""
+def living_pid(home: Path) -> int | None:
+    """Process id of a cluster's server, be it starting, ready or stopping; None when there is none."""
+    lines = _pid_file(home)
+    if not lines or not lines[0].isdigit():
+        return None
+    pid = int(lines[0])
+    return pid if is_alive(pid, home) else None
+
+
+def read_postmaster(home: Path) -> Postmaster | None:
+    """Tell about a cluster's server if it accepts connections; a stale `postmaster.pid` counts as none."""
+    lines = _pid_file(home)
+    # The server adds line after line while it starts, and replaces the last as it goes.
+    if (
+        len(lines) <= _STATUS_LINE
+        or lines[_STATUS_LINE].strip() != "ready"
+        or not is_alive(int(lines[0]), home)
+    ):
+        return None
+    return Postmaster(int(lines[0]), int(lines[3]), Path(lines[4]), lines[_LISTEN_LINE])
+
+
+def _pid_file(home: Path) -> list[str]:
     try:
-        lines = (cluster / "postmaster.pid").read_text().splitlines()
+        return (home / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
-        return None
-    # The server writes the file line by line while it starts.
-    if len(lines) < _PID_FILE_LINES or not is_alive(int(lines[0]), cluster):
-        return None
-    ready = len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready"
-    return Postmaster(int(lines[0]), int(lines[3]), Path(lines[4]), lines[5], ready)
+        return []
 
 
-def is_alive(pid: int, cluster: Path) -> bool:
-    """Whether a process exists, is no zombie, and is the postmaster of this cluster.
+def is_alive(pid: int, home: Path) -> bool:
+    """Whether a process exists, is no zombie, and is this cluster's postmaster.
 
-    A pid alone proves nothing: after a crash or a restart of a container another process may have it.
+    A pid alone proves nothing: after a crash, or in a restarted container, another process may have it.
     """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        # Another user's: only root starts servers for others, and root is not refused.
+        # Another user's: a server for someone else is started by root alone, whom nothing is refused.
         return False
-    if not _PROC.is_dir():
-        return True
     # A zombie's command line is empty. The link /proc/PID/cwd would need CAP_SYS_PTRACE in a container.
-    return os.fsencode(cluster) in _command_line(pid).split(b"\0")
+    return not _PROC.is_dir() or _serves(_command_line(pid), home)
+
+
+def _serves(command_line: bytes, home: Path) -> bool:
+    return b"/postgres\0-D\0" + os.fsencode(home) + b"\0" in command_line
 
 
 def _command_line(pid: int) -> bytes:
@@ -74,31 +89,45 @@ def _command_line(pid: int) -> bytes:
         return b""
 
 
-def orphans(cluster_name: str) -> list[int]:
-    """Find server processes of a cluster by the `cluster_name` in their titles."""
+def _remains(home: Path, cluster_name: str) -> list[int]:
     if not _PROC.is_dir():
         return []
     title = b"postgres: " + cluster_name.encode() + b": "
     pids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
-    return [pid for pid in pids if _command_line(pid).startswith(title)]
+    return [pid for pid in pids if (line := _command_line(pid)).startswith(title) or _serves(line, home)]
 
 
-def remove_leftovers(cluster: Path, cluster_name: str, *, timeout: float) -> None:
-    """Clear what a killed postmaster left, so that the next one can start. The caller holds the start lock.
+def remove_leftovers(home: Path, cluster_name: str, *, timeout: float) -> None:
+    """Clear what a killed server or starter left. The caller holds the lock, and no server is ready.
 
-    Backends outlive their postmaster until they look up from their query, and hold its shared memory; they are
-    killed, since what they do can no longer be committed. A `postmaster.pid` whose number now belongs to
-    another process would be believed by the server; it is removed. A merely stale one the server handles.
+    Backends outlive their postmaster until they look up from their query, and hold its shared memory; nothing
+    they do can be committed any more, so they are killed. The same goes for a server that had not yet written
+    its `postmaster.pid` when its starter was killed. A pid file whose number is now another process's would
+    be believed by the next server, so it goes too.
+
+    Args:
+        home: The cluster.
+        cluster_name: Its `cluster_name`, which its processes carry in their titles.
+        timeout: Seconds to wait for the killed to be gone.
     """
-    for pid in orphans(cluster_name):
+    for pid in _remains(home, cluster_name):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not orphans(cluster_name), timeout=timeout)
-    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    wait_until(lambda: not _remains(home, cluster_name), timeout=timeout)
+    (home / "postmaster.pid").unlink(missing_ok=True)
 
 
 def wait_until(condition: Callable[[], bool], *, timeout: float, interval: float = 0.005) -> bool:
-    """Poll a condition until it holds or the time is over; tells whether it held."""
+    """Poll a condition until it holds or the time is over.
+
+    Args:
+        condition: What to wait for.
+        timeout: Seconds to wait at most.
+        interval: Seconds between two looks.
+
+    Returns:
+        Whether it held.
+    """
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() >= deadline:

@@ -1,4 +1,4 @@
-"""The warehouse's schema, brought up to date by SQL files that are applied once, in order, and never edited."""
+"""The warehouse's schema, brought up to date by SQL files that are applied once and never edited."""
 
 from __future__ import annotations
 

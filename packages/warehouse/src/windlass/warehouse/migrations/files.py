@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 
 from windlass.warehouse.errors import MigrationError
 
@@ -19,13 +20,13 @@ _NAME = re.compile(r"(?P<version>\d{4})_(?P<group>[a-z]+)(?:_[a-z0-9_]+)?\.sql")
 
 @dataclass(frozen=True)
 class Migration:
-    """One migration file.
+    r"""One migration file.
 
     Attributes:
         version: The number its name begins with; the order of application.
         name: File name without suffix, e.g. `0001_ops`.
         group: The schema it belongs to, the first word after the number.
-        sql: Its text, line ends as `\\n`.
+        sql: Its text, line ends as `\n`.
     """
 
     version: int
@@ -53,7 +54,7 @@ def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
     """
     home = folder if folder is not None else resources.files(__package__)
     found = sorted((_read(entry) for entry in _sql_files(home)), key=lambda migration: migration.version)
-    for earlier, later in zip(found, found[1:], strict=False):
+    for earlier, later in pairwise(found):
         if earlier.version == later.version:
             raise MigrationError(
                 f"Migrations {earlier.name} and {later.name} have the same version.",

@@ -77,7 +77,7 @@ def verify(applied: tuple[Applied, ...], known: tuple[Migration, ...]) -> None:
             )
         if migration.checksum != row.checksum:
             raise MigrationEditedError(
-                f"Migration {row.name} was applied on {row.applied_at:%Y-%m-%d} and its file was changed since.",
+                f"Migration {row.name} was applied on {row.applied_at:%Y-%m-%d}; its file was changed since.",
                 migration=row.name,
                 advice="Restore the file as it was applied, and put the change into a new migration.",
             )

@@ -62,7 +62,9 @@ class MigrationStatus:
     duration_ms: float | None = None
 
 
-def status(dsn: str | None = None, *, migrations: tuple[Migration, ...] | None = None) -> tuple[MigrationStatus, ...]:
+def status(
+    dsn: str | None = None, *, migrations: tuple[Migration, ...] | None = None
+) -> tuple[MigrationStatus, ...]:
     """Tell how each migration stands in a database; changes nothing and waits for nobody.
 
     Args:
@@ -76,9 +78,11 @@ def status(dsn: str | None = None, *, migrations: tuple[Migration, ...] | None =
         ConnectionFailedError: The database cannot be reached or read.
     """
     known = {migration.version: migration for migration in _known(migrations)}
-    with connect(dsn, application_name="windlass-warehouse status") as connection:
-        with translated_privileges("reading the migrations' ledger"):
-            applied = {row.version: row for row in read_ledger(connection)}
+    with (
+        connect(dsn, application_name="windlass-warehouse status") as connection,
+        translated_privileges("reading the migrations' ledger"),
+    ):
+        applied = {row.version: row for row in read_ledger(connection)}
     result = []
     for number in sorted(known.keys() | applied.keys()):
         migration, row = known.get(number), applied.get(number)
@@ -122,17 +126,14 @@ def migrate(
     """
     known = _known(migrations)
     groups = _groups(known, only)
-    done = []
     with connect(dsn, application_name="windlass-warehouse migrate", autocommit=True) as connection:
         _check_server(connection)
         with _migration_lock(connection, wait=lock_wait), translated_privileges("migrating"):
             applied = read_ledger(connection)
             verify(applied, known)
             present = {row.version for row in applied}
-            for migration in known:
-                if migration.version not in present and migration.group in groups:
-                    done.append(_apply(connection, migration, lock_timeout=lock_timeout))
-    return tuple(done)
+            due = [each for each in known if each.version not in present and each.group in groups]
+            return tuple(_apply(connection, each, lock_timeout=lock_timeout) for each in due)
 
 
 def _known(migrations: tuple[Migration, ...] | None) -> tuple[Migration, ...]:
@@ -144,7 +145,8 @@ def _groups(known: tuple[Migration, ...], only: Collection[str]) -> set[str]:
     unknown = sorted(set(only) - existing)
     if unknown:
         raise MigrationError(
-            f"There are no migrations of {', '.join(unknown)}.", advice=f"Choose among: {', '.join(sorted(existing))}."
+            f"There are no migrations of {', '.join(unknown)}.",
+            advice=f"Choose among: {', '.join(sorted(existing))}.",
         )
     return {*only, "ops"} if only else existing
 
@@ -170,11 +172,11 @@ def _migration_lock(connection: Connection, *, wait: float) -> Iterator[None]:
     try:
         connection.execute("select pg_advisory_lock(%s)", (ADVISORY_LOCK,))
     except pg_errors.LockNotAvailable as error:
-        holders = _holders(connection)
+        holders = _holders(connection) or ("it just ended",)
         raise MigrationLockedError(
-            f"Another migration of this database still runs after {wait:g} s: {', '.join(holders) or 'it just ended'}.",
+            f"Another migration of this database still runs after {wait:g} s: {', '.join(holders)}.",
             holders=holders,
-            advice="Wait for it and run this again; if it hangs, end it with select pg_terminate_backend(pid).",
+            advice="Run this again when it is done; one that hangs ends by select pg_terminate_backend(pid).",
         ) from error
     try:
         yield
@@ -204,7 +206,7 @@ def _apply(connection: Connection, migration: Migration, *, lock_timeout: float)
         raise
     except pg_errors.LockNotAvailable as error:
         raise MigrationLockedError(
-            f"Migration {migration.name} waited {lock_timeout:g} s for a table that others use, and was rolled back.",
+            f"Migration {migration.name} waited {lock_timeout:g} s for a table in use, and was rolled back.",
             migration=migration.name,
             advice="Run it again when the warehouse is idle, or with a longer --lock-timeout.",
         ) from error
@@ -214,9 +216,7 @@ def _apply(connection: Connection, migration: Migration, *, lock_timeout: float)
             migration=migration.name,
             advice="Nothing of it was kept. Mend what the message names and run migrate again.",
         ) from error
-    return MigrationStatus(
-        migration.name, migration.group, MigrationState.APPLIED, duration_ms=duration_ms
-    )
+    return MigrationStatus(migration.name, migration.group, MigrationState.APPLIED, duration_ms=duration_ms)
 
 
 def _where(error: psycopg.Error, migration: Migration) -> str:

@@ -22,7 +22,7 @@ from psycopg.conninfo import make_conninfo
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import EmbeddedPostgres
 
-__all__ = ["SERVER_VARIABLE", "WarehouseDatabase", "WarehouseServer", "release", "test_server"]
+__all__ = ["SERVER_VARIABLE", "WarehouseDatabase", "WarehouseServer", "release", "server_of_run"]
 
 SERVER_VARIABLE = "WINDLASS_TEST_DSN"
 
@@ -66,7 +66,9 @@ class WarehouseServer:
             template: Database to copy.
         """
         name = f"windlass_test_{uuid.uuid4().hex[:16]}"
-        create = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        create = sql.SQL("create database {} template {}").format(
+            sql.Identifier(name), sql.Identifier(template)
+        )
         drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
         with connect(self.base_dsn, application_name="windlass-test", autocommit=True) as connection:
             connection.execute(create)
@@ -78,55 +80,74 @@ class WarehouseServer:
 
 
 @contextmanager
-def test_server() -> Iterator[WarehouseServer]:
+def server_of_run() -> Iterator[WarehouseServer]:
     """The server of this test run: the given one, else an embedded one that all its processes share."""
     given = os.environ.get(SERVER_VARIABLE)
     if given:
         yield WarehouseServer(given)
         return
-    folder = _folder_of_run()
-    with _use(folder) as server:
+    with _use(_folder_of_run()) as server:
         yield WarehouseServer(server.dsn())
 
 
-# pytest collects whatever is named like a test.
-test_server.__test__ = False  # type: ignore[attr-defined]
-
-
 def _folder_of_run() -> Path:
-    # xdist gives all workers of a run one id. The server's account must reach the folder: /tmp, not pytest's 0700 one.
+    # xdist gives all workers of a run one id, which nobody can guess. In /tmp, because the server's account
+    # must reach it, which it cannot in pytest's own 0700 folder.
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    digest = hashlib.sha256(f"{os.getuid()} {run}".encode()).hexdigest()[:16]
-    return Path("/tmp") / f"windlass-test-{digest}"  # noqa: S108 - the name is unguessable, and made by us
+    return Path("/tmp") / f"windlass-test-{hashlib.sha256(run.encode()).hexdigest()[:16]}"  # noqa: S108
 
 
-def embedded(folder: Path) -> EmbeddedPostgres:
-    """The handle of a test run's server."""
+def _server(folder: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(folder, durable=False, system_dir=folder)
 
 
 @contextmanager
 def _use(folder: Path) -> Iterator[EmbeddedPostgres]:
-    """Share the server of a folder: each user holds a shared lock, which the kernel drops however the user ends."""
-    folder.mkdir(mode=0o711, exist_ok=True)
-    users = os.open(folder / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(users, fcntl.LOCK_SH)
-    server = embedded(folder)
-    server.start()
-    # One guard a user: cheap, and none has to know of the others.
-    subprocess.Popen(
-        [sys.executable, "-m", "windlass.warehouse.testing.guard", str(folder)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd="/",
-    )
+    """Share a folder's server: each user holds a shared lock, which ends with the user, however that ends."""
+    users = _join(folder)
     try:
+        server = _server(folder)
+        server.start()
+        if server.started_here:
+            _post_guard(folder)
         yield server
     finally:
         os.close(users)
         release(folder, wait=False)
+
+
+def _join(folder: Path) -> int:
+    while True:
+        folder.mkdir(mode=0o711, exist_ok=True)
+        try:
+            users = os.open(folder / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # deleted by the last user before us, between the two calls
+        fcntl.flock(users, fcntl.LOCK_SH)
+        if _is_current(users, folder):
+            return users
+        os.close(users)
+
+
+def _is_current(users: int, folder: Path) -> bool:
+    # While we waited for the lock its holder may have deleted the folder, and another user made it anew.
+    try:
+        return os.path.samestat(os.fstat(users), (folder / "users").stat())
+    except FileNotFoundError:
+        return False
+
+
+def _post_guard(folder: Path) -> None:
+    # Through a shell that ends at once, so that the guard is nobody's child and outlives a killed worker.
+    guard = [sys.executable, "-m", "windlass.warehouse.testing.guard", str(folder)]
+    subprocess.run(
+        ["/bin/sh", "-c", '"$@" &', "sh", *guard],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        check=True,
+    )
 
 
 def release(folder: Path, *, wait: bool) -> bool:
@@ -145,10 +166,10 @@ def release(folder: Path, *, wait: bool) -> bool:
         return False
     try:
         fcntl.flock(users, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not (folder / "users").exists():
+        if not _is_current(users, folder):
             return False
-        embedded(folder).stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        _server(folder).stop()
+        shutil.rmtree(folder)
     except BlockingIOError:
         return False
     finally:
