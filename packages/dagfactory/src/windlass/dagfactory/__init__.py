@@ -1,7 +1,7 @@
 """Airflow DAGs from JSON configs: checked before they run, located to the column where they are wrong.
 
-Public names are imported when first used, so that importing the package costs next to nothing in processes that only ask
-whether it is there.
+Public names are imported when first used: importing the package costs next to nothing in processes that only
+ask whether it is there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The core: a config's bytes in, a checked config or all of its mistakes out; no Airflow unless a class path needs it.
+"""The core: a config's bytes in, a checked config or all its mistakes out; Airflow only for class paths.
 
-The command line, the stubs that Airflow parses and the loader all go through `analyse`: they agree by construction.
+The command line, the stubs that Airflow parses and the loader all go through `analyse`: they cannot disagree.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A checked config becomes an `airflow.sdk.DAG`, in little more than the time of the constructors themselves.
 
-The serialized form depends on what the config means and on nothing else: neither on absolute paths, nor on the order of
-keys, nor on the day; otherwise every parse would make a new DAG version.
+The serialized form depends on what the config means and on nothing else: neither on absolute paths, nor on
+the order of keys, nor on the day; otherwise every parse would make a new DAG version.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ __all__ = ["ConfigDag", "build_dag"]
 class ConfigDag(DAG):
     """A DAG whose source is its config: the Code tab shows the config, and Jinja finds templates beside it.
 
-    Airflow sets `fileloc` to the Python file it parsed, then calls `resolve_template_files`, then serializes and stores the
-    source found at `fileloc`, which is no part of the DAG's hash. This is where the config takes the stub's place.
+    Airflow sets `fileloc` to the Python file it parsed, then calls `resolve_template_files`, then serializes
+    and stores the source found at `fileloc`, which is no part of the hash. This is where the config takes its
+    place.
     """
 
     config_path: str
@@ -44,7 +45,7 @@ class ConfigDag(DAG):
     def resolve_template_files(self) -> None:
         """Let the config be the DAG's file before Airflow looks for templates and stores the source."""
         self.fileloc = self.config_path
-        super().resolve_template_files()
+        super().resolve_template_files()  # type: ignore[no-untyped-call]
 
 
 class _RefusedError(DagFactoryError):
@@ -86,9 +87,9 @@ def build_dag(analysis: Analysis) -> DAG:
 
 def _dag(config: DagConfig, analysis: Analysis) -> ConfigDag:
     continuous = config.schedule == "@continuous"
-    runs = config.max_active_runs or (1 if continuous else _int_setting("core", "max_active_runs_per_dag"))
     try:
-        # Settings that Airflow would look up in its configuration for every DAG are passed: a tenth of a build.
+        runs = config.max_active_runs or (1 if continuous else _int_setting("core", "max_active_runs_per_dag"))
+        # Passed, because Airflow would look them up in its configuration for every DAG: a tenth of a build.
         dag = ConfigDag(
             config.dag_id,
             description=config.description,
@@ -106,7 +107,9 @@ def _dag(config: DagConfig, analysis: Analysis) -> ConfigDag:
             doc_md=_doc(config, analysis),
         )
     except Exception as error:
-        raise _RefusedError(Finding(Code.REFUSED_BY_AIRFLOW, (), f"Airflow refuses the DAG: {error}")) from error
+        raise _RefusedError(
+            Finding(Code.REFUSED_BY_AIRFLOW, (), f"Airflow refuses the DAG: {error}")
+        ) from error
     dag.config_path = analysis.file.path
     return dag
 
@@ -167,8 +170,9 @@ def _retry_arguments(own: RetryConfig | None, default: RetryConfig | None) -> di
 def _file_arguments(operator: type[BaseOperator], call: Call, folder: Path) -> Mapping[str, Any]:
     """Give the operator its files by absolute path, but never let one into the serialized DAG.
 
-    Template fields are serialized as they stand. There the path is built from the DAG's folder when it is rendered; where
-    the operator's suffixes make Airflow read the file itself, Jinja looks it up in that folder.
+    Template fields are serialized as they stand. There the path is built from the DAG's folder when it is
+    rendered; where the operator's suffixes make Airflow read the file itself, Jinja looks it up in that
+    folder.
     """
 
     def located(name: str, value: Any) -> Any:

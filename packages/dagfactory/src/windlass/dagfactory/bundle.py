@@ -1,4 +1,4 @@
-"""The bundle by which Airflow finds configs: a folder of configs, shown to Airflow as a folder of stubs, one for each.
+"""The bundle by which Airflow finds configs: a folder of them, shown to Airflow as a folder of stubs.
 
 Set it up in Airflow's configuration::
 
@@ -42,8 +42,7 @@ class ConfigDagBundle(BaseDagBundle):
     def __init__(self, *, name: str, configs: str, stubs: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         if not Path(configs).is_absolute():
-            reason = f"the bundle {name!r} needs an absolute path in its kwargs; Airflow's processes run in several folders"
-            raise StubsError(configs, reason)
+            raise StubsError(configs, f"the bundle {name!r} needs an absolute path of configs in its kwargs")
         self._stubs = StubFolder(configs, stubs or self.base_dir / "stubs")
 
     @property
@@ -54,8 +53,8 @@ class ConfigDagBundle(BaseDagBundle):
     def initialize(self) -> None:
         """Have the stubs written, once.
 
-        Runs at every task start, so it only looks whether they are there, and whether the task's DAG is among them: on a
-        machine that no dag processor keeps up to date, a new DAG's first task brings its stub.
+        Runs at every task start, so it only looks whether they are there, and whether the task's DAG is among
+        them: on a machine that no dag processor keeps up to date, a new DAG's first task brings its stub.
 
         Raises:
             StubsError: They are not there and cannot be written.

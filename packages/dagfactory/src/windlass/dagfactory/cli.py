@@ -12,11 +12,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from windlass.dagfactory.analysis import Analysis, analyse_all
+from windlass.dagfactory.analysis import Analysis
 from windlass.dagfactory.diagnostics import Code, Diagnostic, render_text
 from windlass.dagfactory.discovery import ConfigFile, Unreadable, discover
-from windlass.dagfactory.errors import ConfigError, StubsError
-from windlass.dagfactory.registry import is_class_path
+from windlass.dagfactory.errors import StubsError
+from windlass.dagfactory.validation import validate_configs
 
 __all__ = ["app", "main"]
 
@@ -45,7 +45,10 @@ def root() -> None:
 
 @app.command()
 def validate(
-    paths: Annotated[list[Path], typer.Argument(help="Config files, or folders that are searched for them.", metavar="PATH…")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Config files, or folders that are searched for them.", metavar="PATH…"),
+    ],
     output: Annotated[Format, typer.Option("--format", help="How mistakes are printed.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
@@ -56,9 +59,8 @@ def validate(
     output = Format.JSON if as_json else output
     with redirect_stdout(sys.stderr):  # operator modules may print when they are imported
         files, diagnostics = _find(paths)
-        analyses = analyse_all(files)
-        for analysis in analyses:
-            diagnostics.extend(analysis.diagnostics() or _refusals(analysis))
+        analyses, found = validate_configs(files)
+        diagnostics.extend(found)
     if not files and not diagnostics:
         _misuse(f"no config below {', '.join(map(str, paths))}: configs are called dag.json or NAME.dag.json")
     _print(diagnostics, output)
@@ -74,8 +76,8 @@ def stubs(
 ) -> None:
     """Write the Python files by which Airflow finds configs where no ConfigDagBundle is: one for each config.
 
-    Stubs name their configs relative to themselves, so both can be committed together. Run it again after adding, renaming
-    or removing configs; edits need no run, unless Airflow should notice them at once.
+    Stubs name their configs relative to themselves, so both can be committed together. Run it again after
+    adding, renaming or removing configs; edits need no run, unless Airflow should notice them at once.
 
     Example: windlass-dags stubs configs --out dags/generated
     """
@@ -94,7 +96,10 @@ def stubs(
         done = {"configs": result.configs, "written": result.written, "removed": result.removed}
         typer.echo(json.dumps(done))
     else:
-        typer.echo(f"{_count(result.configs, 'config')}: {len(result.written)} written, {len(result.removed)} removed")
+        typer.echo(
+            f"{_count(result.configs, 'config')}: "
+            f"{len(result.written)} written, {len(result.removed)} removed"
+        )
     raise typer.Exit(1 if result.problems else 0)
 
 
@@ -122,20 +127,6 @@ def _find(paths: Sequence[Path]) -> tuple[list[ConfigFile], list[Diagnostic]]:
 def _unreadable(folder: Path, problem: Unreadable) -> Diagnostic:
     name = (folder / problem.name).as_posix()
     return Diagnostic(Code.UNREADABLE, "error", name, 1, 1, "$", f"cannot be read: {problem.reason}")
-
-
-def _refusals(analysis: Analysis) -> list[Diagnostic]:
-    """Build DAGs whose class paths had Airflow imported anyway: what a constructor refuses is found before a run, too."""
-    config = analysis.config
-    if config is None or not any(is_class_path(task.operator) for task in config.tasks.values()):
-        return []
-    from windlass.dagfactory.build import build_dag
-
-    try:
-        build_dag(analysis)
-    except ConfigError as error:
-        return list(error.diagnostics)
-    return []
 
 
 def _print(diagnostics: Sequence[Diagnostic], output: Format) -> None:

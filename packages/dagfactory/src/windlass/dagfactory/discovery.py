@@ -1,4 +1,7 @@
-"""Which files are configs: `dag.json` in its DAG's folder, or `NAME.dag.json` in any folder, links and loops included."""
+"""Which files are configs: `dag.json` in its DAG's folder, `NAME.dag.json` anywhere; links followed once."""
+
+# A Path for each file would cost more than the rest of a refresh.
+# ruff: noqa: PTH100, PTH119
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["ConfigFile", "Discovery", "Unreadable", "discover", "is_config_name", "same_names"]
+__all__ = ["ConfigFile", "Discovery", "Unreadable", "absolute", "discover", "is_config_name", "same_names"]
 
 _ALONE = "dag.json"
 _NAMED = ".dag.json"
@@ -31,7 +34,7 @@ class ConfigFile:
     def at(cls, path: str | os.PathLike[str], *, name: str | None = None) -> ConfigFile:
         """Describe the config at a path, shown as `name` or as it is given."""
         shown = os.fspath(path)
-        return cls(name or Path(shown).as_posix(), os.path.abspath(shown))  # noqa: PTH100 - links stay
+        return cls(name or Path(shown).as_posix(), absolute(shown))
 
     @property
     def folder(self) -> Path:
@@ -43,7 +46,7 @@ class ConfigFile:
         """What the DAG must be called."""
         folder, file = os.path.split(self.path)
         if file == _ALONE:
-            return os.path.basename(folder)  # noqa: PTH119 - measured: a Path costs more than the rest of a refresh
+            return os.path.basename(folder)
         return file.removesuffix(_NAMED) if file.endswith(_NAMED) else file.removesuffix(".json")
 
 
@@ -68,6 +71,11 @@ class Discovery:
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Make a path absolute without following links: a linked root is how whole trees are switched."""
+    return os.path.abspath(path)
+
+
 def is_config_name(file_name: str) -> bool:
     """Tell whether a file of this name is a config."""
     return file_name == _ALONE or (file_name.endswith(_NAMED) and len(file_name) > len(_NAMED))
@@ -76,8 +84,8 @@ def is_config_name(file_name: str) -> bool:
 def discover(root: str | os.PathLike[str]) -> Discovery:
     """Find all configs below a folder.
 
-    Folders whose names begin with a dot are left out, as are `__pycache__` and `node_modules`. Linked folders are searched
-    after all real ones, each once, and never if they lead back into the search: loops end.
+    Folders whose names begin with a dot are left out, as are `__pycache__` and `node_modules`. Linked folders
+    are searched after all real ones, each once, and never if they lead back into the search: loops end.
 
     Args:
         root: The folder.
@@ -85,7 +93,7 @@ def discover(root: str | os.PathLike[str]) -> Discovery:
     Raises:
         OSError: The folder itself cannot be listed.
     """
-    top = os.path.abspath(root)  # noqa: PTH100 - a linked root stays what it is called
+    top = absolute(root)
     os.scandir(top).close()
     found = Discovery()
     seen = {os.path.realpath(top)}

@@ -9,8 +9,8 @@ The whole tree::
     │   └── UnusableOperatorError       it is there, but cannot be imported or is no operator
     └── StubsError            stubs cannot be written or brought up to date
 
-Mistakes in a config are data (`windlass.dagfactory.diagnostics.Diagnostic`); `ConfigError` carries them where an
-exception is needed, as in a stub that Airflow parses. All of these pickle.
+Mistakes in a config are data (`windlass.dagfactory.diagnostics.Diagnostic`); `ConfigError` carries them where
+an exception is needed, as in a stub that Airflow parses. All of these pickle.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a DAG is made of: its config and the files it names, as one digest, and as file stamps that are quick to compare."""
+"""What a DAG is made of, its config and the files it names: as a digest, and as stamps quick to compare."""
+
+# A Path for each file would cost more than the rest of a refresh.
+# ruff: noqa: PTH112, PTH113, PTH116, PTH119, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -39,12 +42,12 @@ class Inputs:
 def take_inputs(file: ConfigFile) -> Inputs:
     """Read a config and the files it names, and remember their stamps.
 
-    A file's stamp is taken before its bytes are read: a change in between is seen at the next comparison. Where a name
-    could be a file but is none, its folder is watched, so that its appearance is seen.
+    A file's stamp is taken before its bytes are read: a change in between is seen at the next comparison.
+    Where a name could be a file but is none, its folder is watched, so that its appearance is seen.
     """
-    folder = os.path.dirname(file.path)  # noqa: PTH120 - measured
+    folder = os.path.dirname(file.path)
     now = time.time_ns()
-    own = os.path.basename(file.path)  # noqa: PTH119 - measured
+    own = os.path.basename(file.path)
     watch: dict[str, Stamp | None] = {own: _stamp(file.path, now)}
     data = read_bytes(file.path)
     digest = hashlib.sha256()
@@ -56,12 +59,12 @@ def take_inputs(file: ConfigFile) -> Inputs:
 
 def unchanged(file: ConfigFile, watch: Mapping[str, Stamp | None]) -> bool:
     """Tell by stamps alone whether a config and its files are as they were."""
-    folder = os.path.dirname(file.path)  # noqa: PTH120 - measured
+    folder = os.path.dirname(file.path)
     for name, stamp in watch.items():
         if stamp is None:
             return False
         try:
-            found = os.stat(f"{folder}/{name}")  # noqa: PTH116 - measured: runs for every file at every refresh
+            found = os.stat(f"{folder}/{name}")
         except OSError:
             return False
         if (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino) != stamp:
@@ -72,7 +75,7 @@ def unchanged(file: ConfigFile, watch: Mapping[str, Stamp | None]) -> bool:
 def _stamp(path: str, now: int) -> Stamp | None:
     """Take a file's stamp, unless it is so young that a further change could leave the stamp as it is."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - measured
+        found = os.stat(path)
     except OSError:
         return None
     if now - max(found.st_mtime_ns, found.st_ctime_ns) < _RACY:
@@ -90,7 +93,11 @@ def _names(data: Any) -> Iterator[str]:
         return
     tasks = data.get("tasks")
     pending: list[Any] = [data.get("doc_md")]
-    pending.extend(task.get("args") for task in (tasks.values() if isinstance(tasks, dict) else ()) if isinstance(task, dict))
+    pending.extend(
+        task.get("args")
+        for task in (tasks.values() if isinstance(tasks, dict) else ())
+        if isinstance(task, dict)
+    )
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
@@ -110,21 +117,21 @@ def _could_be_file(text: str) -> bool:
 def _add(folder: str, name: str, watch: dict[str, Stamp | None], digest: hashlib._Hash, now: int) -> None:
     path = f"{folder}/{name}"
     stamp = _stamp(path, now)
-    if os.path.isfile(path):  # noqa: PTH113 - measured
+    if os.path.isfile(path):
         watch[name] = stamp
         digest.update(f"\0{name}\0".encode())
         digest.update(_content(path))
         return
-    above = os.path.dirname(name)  # noqa: PTH120 - measured
-    while above and not os.path.isdir(f"{folder}/{above}"):  # noqa: PTH112 - measured
-        above = os.path.dirname(above)  # noqa: PTH120 - measured
+    above = os.path.dirname(name)
+    while above and not os.path.isdir(f"{folder}/{above}"):
+        above = os.path.dirname(above)
     watch[above or "."] = _stamp(f"{folder}/{above or '.'}", now)
 
 
 def _content(path: str) -> bytes:
     """Digest a file's bytes; of a large one, which is data rather than code, the size and time."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - measured
+        with open(path, "rb") as file:
             found = os.fstat(file.fileno())
             if found.st_size > _LARGE:
                 return f"{found.st_size} {found.st_mtime_ns}".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass.dagfactory.analysis import analyse, analyse_all
@@ -29,15 +30,16 @@ def load_config(stub: str, config: str, *, name: str, also_in: Sequence[str] = (
     Raises:
         ConfigError: The config has mistakes; the message locates all of them.
     """
-    path = os.path.normpath(os.path.join(os.path.dirname(os.path.realpath(stub)), config))  # noqa: PTH118, PTH120
+    path = os.path.normpath(Path(os.path.realpath(stub)).parent / config)
     return build_dag(analyse(ConfigFile(name, path), also_in=also_in))
 
 
 def load_folder(folder: str | os.PathLike[str], into: MutableMapping[str, Any]) -> None:
-    """Load all configs below a folder, for trying out: `load_folder("configs", globals())` in a file of the DAGs folder.
+    """Load all configs below a folder, for trying out: `load_folder("configs", globals())` in a DAG file.
 
-    Promises no isolation: every task start builds every DAG, and one broken config keeps all of them from loading. Use
-    `windlass.dagfactory.bundle.ConfigDagBundle` or `windlass-dags stubs` for anything that must run.
+    Promises no isolation: every task start builds every DAG, and one broken config keeps all of them from
+    loading. Use `windlass.dagfactory.bundle.ConfigDagBundle` or `windlass-dags stubs` for anything that must
+    run.
 
     Args:
         folder: The folder, relative to the working directory or absolute.

@@ -39,13 +39,16 @@ class _Strict(BaseModel):
 class RetryConfig(_Strict):
     """How often a task is tried, and how long Airflow waits in between.
 
-    Airflow 3.3 waits `delay x multiplier^(n-1)` after the n-th try, plus a share of up to as much again that is fixed for
-    the task instance and try, and never more than `cap`. With a multiplier of 1 it waits `delay`.
+    Airflow 3.3 waits `delay x multiplier^(n-1)` after the n-th try, plus a share of up to as much again that
+    is fixed for the task instance and try, and never more than `cap`. With a multiplier of 1 it waits
+    `delay`.
     """
 
-    attempts: int = Field(ge=1, le=1000, description="Tries in all: 1 means no retry.")
+    attempts: int = Field(default=1, ge=1, le=1000, description="Tries in all: 1 means no retry.")
     delay: Duration = Field(default="5m", validate_default=True, description="Wait before the second try.")
-    multiplier: float = Field(default=1, ge=1, le=100, description="Factor by which the wait grows with each try.")
+    multiplier: float = Field(
+        default=1, ge=1, le=100, description="Factor by which the wait grows with each try."
+    )
     cap: PositiveDuration | None = Field(default=None, description="Longest wait.")
 
 
@@ -77,7 +80,9 @@ class DagConfig(_Strict):
     schema_version: Literal[1] = 1
     dag_id: Name = Field(description="{domain}_{pipeline}_{version}, as the folder or file is named.")
     description: Text | None = None
-    schedule: Name | None = Field(default=None, description="Cron expression, preset such as @daily, or null.")
+    schedule: Name | None = Field(
+        default=None, description="Cron expression, preset such as @daily, or null."
+    )
     timezone: Name = Field(default="UTC", description="IANA name; schedule and dates are in it.")
     start_date: Moment | None = Field(default=None, description="Absolute ISO 8601 date or datetime.")
     end_date: Moment | None = Field(default=None, description="Absolute ISO 8601 date or datetime.")
@@ -86,7 +91,9 @@ class DagConfig(_Strict):
     max_active_tasks: int | None = Field(default=None, ge=1, lt=2**31)
     tags: list[Tag] = Field(default_factory=list)
     owner: Name | None = None
-    doc_md: Text | None = Field(default=None, description="Markdown, or the name of an .md file beside the config.")
+    doc_md: Text | None = Field(
+        default=None, description="Markdown, or the name of an .md file beside the config."
+    )
     params: dict[str, Any] = Field(default_factory=dict)
     dagrun_timeout: PositiveDuration | None = None
     defaults: DefaultsConfig = Field(default_factory=DefaultsConfig)
@@ -101,6 +108,8 @@ _CODES = {
 }
 _KINDS = {
     "string_type": "a string",
+    "duration_type": 'a duration such as "5m"',
+    "moment_type": 'a date such as "2026-01-31"',
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
@@ -132,8 +141,8 @@ def _finding(error: ErrorDetails, data: Any) -> Finding:
         return Finding(Code.NO_TASKS, path, "the DAG has no tasks", at="key")
     if kind in _KINDS:
         return Finding(Code.WRONG_TYPE, path, f'"{name}" must be {_KINDS[kind]}')
-    suggestion = _nearest(kind, error, _at(data, path))
-    return Finding(_CODES.get(kind, Code.INVALID_VALUE), path, f'"{name}": {_lower(error["msg"])}', suggestion)
+    near = _nearest(kind, error, _at(data, path))
+    return Finding(_CODES.get(kind, Code.INVALID_VALUE), path, f'"{name}": {_lower(error["msg"])}', near)
 
 
 def _nearest(kind: str, error: ErrorDetails, value: Any) -> str | None:

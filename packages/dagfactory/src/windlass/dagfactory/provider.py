@@ -1,4 +1,4 @@
-"""What Airflow asks of a provider package; a leaf, because Airflow's long-lived processes import it at their start."""
+"""What Airflow asks of a provider package; a leaf, because Airflow's long-lived processes import it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which operators configs may use: specs that packages register by entry point, and operator classes by import path.
+"""Which operators configs may use: specs that packages register by entry point, and classes by path.
 
-An entry point is loaded only when a config names it, and its operator class only when a DAG is built: validating configs
-of registered operators imports no Airflow.
+An entry point is loaded only when a config names it, and its operator class only when a DAG is built:
+validating configs of registered operators imports no Airflow.
 """
 
 from __future__ import annotations
@@ -32,19 +32,27 @@ class OperatorSpec(Protocol):
     Attributes:
         name: Short name that configs use, such as `warehouse.load_file`; also the entry point's name.
         operator: Import path of the operator class, `package.module.Class`.
-        parameters: Model of what may stand under `args`. A parameter whose JSON schema has `"format": "config-file"` names
+        parameters: Model of what may stand under `args`. A parameter whose JSON schema has `"format":
+        "config-file"` names
             a file beside the config and reaches the operator as an absolute path.
         summary: One line on what the operator does.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Short name."""
+
     @property
-    def operator(self) -> str: ...
+    def operator(self) -> str:
+        """Import path of the class."""
+
     @property
-    def parameters(self) -> type[BaseModel]: ...
+    def parameters(self) -> type[BaseModel]:
+        """Model of the parameters."""
+
     @property
-    def summary(self) -> str: ...
+    def summary(self) -> str:
+        """One line."""
 
 
 class Registry:
@@ -98,7 +106,9 @@ class Registry:
             reason = f"its spec {entry.value} cannot be imported: {type(error).__name__}: {error}"
             raise UnusableOperatorError(name, reason) from error
         if not _is_spec(spec):
-            raise UnusableOperatorError(name, f"{entry.value} is no operator spec; its package must be corrected")
+            raise UnusableOperatorError(
+                name, f"{entry.value} is no operator spec; its package must be corrected"
+            )
         loaded: OperatorSpec = spec
         return loaded
 
@@ -106,9 +116,9 @@ class Registry:
 def _is_spec(spec: Any) -> bool:
     if not isinstance(spec, OperatorSpec):
         return False
-    parameters = spec.parameters
-    model = isinstance(parameters, type) and issubclass(parameters, BaseModel)
-    return model and isinstance(spec.operator, str)
+    parameters: Any = spec.parameters
+    operator: Any = spec.operator
+    return isinstance(parameters, type) and issubclass(parameters, BaseModel) and isinstance(operator, str)
 
 
 @cache

@@ -50,7 +50,9 @@ def import_operator(path: str) -> type[BaseOperator]:
         module = import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
-            raise UnknownOperatorError(path, f"there is no module {error.name!r}; install its package") from error
+            raise UnknownOperatorError(
+                path, f"there is no module {error.name!r}; install its package"
+            ) from error
         raise UnusableOperatorError(path, f"its module cannot be imported: {error}") from error
     except Exception as error:
         reason = f"its module cannot be imported: {type(error).__name__}: {error}"
@@ -101,7 +103,9 @@ def signature_of(path: str) -> Signature:
         if not _takes_more(base):
             open_ended = False
             break
-    return Signature(frozenset(accepted) - {"task_id"}, (required or frozenset()) - {"task_id"}, airflow, open_ended)
+    return Signature(
+        frozenset(accepted) - {"task_id"}, (required or frozenset()) - {"task_id"}, airflow, open_ended
+    )
 
 
 def _named(base: type) -> dict[str, inspect.Parameter]:

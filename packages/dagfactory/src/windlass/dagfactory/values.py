@@ -19,7 +19,8 @@ _ISO = re.compile(
     r"(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,6})?)S)?)?\Z"
 )
 _MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
 _RELATIVE = re.compile(
     r"\{\{|\b(?:now|today|yesterday|tomorrow|ago|last|next)\b|days_ago|timedelta"
@@ -32,10 +33,10 @@ def parse_duration(value: Any) -> timedelta:
     """Parse `30s`, `5m`, `2h`, `1d` or an ISO 8601 duration of weeks, days, hours, minutes and seconds.
 
     Raises:
-        PydanticCustomError: Of type `string_type` or `duration`.
+        PydanticCustomError: Of type `duration_type` or `duration`.
     """
     if not isinstance(value, str):
-        raise PydanticCustomError("string_type", 'a duration such as "5m" should stand here')
+        raise PydanticCustomError("duration_type", "not a duration")
     short = _SHORT.match(value)
     iso = None if short else _ISO.match(value)
     if short:
@@ -68,10 +69,10 @@ def parse_moment(value: Any) -> datetime:
     """Parse an ISO 8601 date or datetime; a date is its midnight. The time zone may be missing.
 
     Raises:
-        PydanticCustomError: Of type `string_type`, `moment` or `relative_moment`.
+        PydanticCustomError: Of type `moment_type`, `moment` or `relative_moment`.
     """
     if not isinstance(value, str):
-        raise PydanticCustomError("string_type", 'a date such as "2026-01-31" should stand here')
+        raise PydanticCustomError("moment_type", "not a date")
     if not _MOMENT.match(value):
         if _RELATIVE.search(value):
             raise PydanticCustomError("relative_moment", "a relative date")

@@ -1,6 +1,6 @@
 """Everything about one config that the model cannot see, on data that may be wrong in any way.
 
-Checks read the plain data, not the model, so that a mistake of one kind hides none of another: all are found at once.
+Checks read the plain data, not the model, so that a mistake of one kind hides none of another.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from windlass.dagfactory.checks.files import check_file
 from windlass.dagfactory.checks.graph import check_graph
 from windlass.dagfactory.checks.naming import check_names
 from windlass.dagfactory.checks.operators import Call, check_operator
+from windlass.dagfactory.checks.retry import check_retries
 from windlass.dagfactory.checks.schedule import check_schedule, zone
 from windlass.dagfactory.checks.secrets import check_secrets
 from windlass.dagfactory.diagnostics import Finding
@@ -35,7 +36,12 @@ def run_checks(
     Returns:
         What is wrong, and how to construct each task's operator where nothing is.
     """
-    findings = [*check_schedule(data), *check_names(data, expected_id), *check_secrets(data)]
+    findings = [
+        *check_schedule(data),
+        *check_names(data, expected_id),
+        *check_retries(data),
+        *check_secrets(data),
+    ]
     doc = data.get("doc_md")
     if isinstance(doc, str) and is_file_name(doc):
         findings.extend(check_file(folder, doc, ("doc_md",)))
@@ -54,5 +60,5 @@ def run_checks(
 
 
 def is_file_name(doc: str) -> bool:
-    """Tell whether a DAG's doc_md names a file rather than being the text, by Airflow's own rule, on one line."""
+    """Tell whether a DAG's doc_md names a file rather than being the text: Airflow's rule, on one line."""
     return doc.endswith(".md") and "\n" not in doc

@@ -1,4 +1,4 @@
-"""Are the files that a config names beside it: inside its folder after all links are followed, regular, readable."""
+"""Are the files that a config names beside it: in its folder once links are followed, regular, readable."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def check_file(folder: Path, name: str, path: JsonPath) -> Iterator[Finding]:
         yield Finding(Code.FILE_NOT_FOUND, path, "no file is named")
         return
     if PurePosixPath(name).is_absolute() or "\\" in name:
-        yield Finding(Code.PATH_ESCAPE, path, f'"{name}" is no relative path', "name it relative to the config, with /")
+        yield Finding(
+            Code.PATH_ESCAPE, path, f'"{name}" is no relative path', "name it relative to the config, with /"
+        )
         return
     target = Path(os.path.normpath(folder / name))
     try:
@@ -43,4 +45,9 @@ def _missing(folder: Path, target: Path, name: str, path: JsonPath, error: OSErr
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         return Finding(Code.NOT_A_FILE, path, f'"{name}" cannot be read: {error.strerror}')
     beside = [entry.name for entry in target.parent.iterdir()] if target.parent.is_dir() else []
-    return Finding(Code.FILE_NOT_FOUND, path, f'there is no file "{name}" in the config\'s folder', did_you_mean(target.name, beside))
+    return Finding(
+        Code.FILE_NOT_FOUND,
+        path,
+        f'there is no file "{name}" in the config\'s folder',
+        did_you_mean(target.name, beside),
+    )

@@ -61,6 +61,10 @@ def _cycles(upstream: Mapping[str, list[str]]) -> Iterator[list[str]]:
 def _cycle_finding(cycle: list[str], tasks: Mapping[str, Any]) -> Finding:
     first, waits_for = cycle[0], cycle[1 % len(cycle)]
     shown = " → ".join([*cycle, first])
-    message = f"a task cannot depend on itself: {shown}" if len(cycle) == 1 else f"tasks wait for each other: {shown}"
+    message = (
+        f"a task cannot depend on itself: {shown}"
+        if len(cycle) == 1
+        else f"tasks wait for each other: {shown}"
+    )
     index = tasks[first]["depends_on"].index(waits_for)
     return Finding(Code.CYCLE, ("tasks", first, "depends_on", index), f"{message} (→ reads: depends on)")

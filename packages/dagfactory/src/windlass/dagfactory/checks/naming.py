@@ -28,7 +28,9 @@ def check_names(data: Mapping[str, Any], expected: str) -> Iterator[Finding]:
             yield Finding(Code.DAG_ID, ("dag_id",), message)
         if dag_id != expected:
             message = f'the DAG id is "{dag_id}", but its folder or file is named "{expected}"'
-            yield Finding(Code.FILE_NAME, ("dag_id",), message, f'rename one: the DAG to "{expected}", or the file')
+            yield Finding(
+                Code.FILE_NAME, ("dag_id",), message, f'rename one: the DAG to "{expected}", or the file'
+            )
     tasks = data.get("tasks")
     for task_id in tasks if isinstance(tasks, dict) else ():
         if not _TASK_ID.match(task_id):

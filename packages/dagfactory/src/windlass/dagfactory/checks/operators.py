@@ -1,4 +1,4 @@
-"""Can each task's operator be used with these args: spec or signature, parameter by parameter, before any run."""
+"""Can each task's operator be used with these args: by spec or signature, before any run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Call:
     files: frozenset[str] = field(default_factory=frozenset)
 
 
-def check_operator(task_id: str, task: Mapping[str, Any], folder: Path, registry: Registry) -> Call | list[Finding]:
+def check_operator(
+    task_id: str, task: Mapping[str, Any], folder: Path, registry: Registry
+) -> Call | list[Finding]:
     """Check a task's operator and args.
 
     Args:
@@ -86,12 +88,13 @@ def _check_class(operator: str, args: dict[str, Any], base: JsonPath) -> Call | 
             findings.append(_misplaced(name, path))
         elif not signature.open_ended:
             findings.append(_unknown(name, sorted(signature.accepted), path))
-    for name in sorted(signature.required - set(args)):
-        findings.append(_missing(name, args, base))
+    findings += [_missing(name, args, base) for name in sorted(signature.required - set(args))]
     return findings or Call(operator, args)
 
 
-def _check_spec(spec: OperatorSpec, args: dict[str, Any], base: JsonPath, folder: Path) -> Call | list[Finding]:
+def _check_spec(
+    spec: OperatorSpec, args: dict[str, Any], base: JsonPath, folder: Path
+) -> Call | list[Finding]:
     model = spec.parameters
     known = _parameter_names(model)
     findings: list[Finding] = []
@@ -101,7 +104,9 @@ def _check_spec(spec: OperatorSpec, args: dict[str, Any], base: JsonPath, folder
     try:
         parameters = model.model_validate(accepted)
     except ValidationError as error:
-        findings.extend(_parameter_finding(details, args, base) for details in error.errors(include_url=False))
+        findings.extend(
+            _parameter_finding(details, args, base) for details in error.errors(include_url=False)
+        )
         return findings
     files = file_parameters(model) & parameters.model_fields_set
     arguments = {name: getattr(parameters, name) for name in sorted(parameters.model_fields_set)}
@@ -132,14 +137,19 @@ def _alias(model: type[BaseModel], name: str, args: Mapping[str, Any]) -> str:
 def _parameter_finding(error: ErrorDetails, args: Mapping[str, Any], base: JsonPath) -> Finding:
     inside = _existing(error["loc"], args)
     path = (*base, "args", *inside)
-    message = str(error["msg"])
+    message = str(error["msg"]).removeprefix("Value error, ")
     name = error["loc"][-1] if error["loc"] else ""
     if error["type"] == "missing" and len(error["loc"]) == 1:
         return _missing(str(name), args, base)
     if error["type"] == "extra_forbidden":
         return Finding(Code.UNKNOWN_PARAMETER, path, f'unknown key "{name}"', at="key")
     where = f'"{inside[-1]}": ' if inside else ""
-    return Finding(Code.INVALID_PARAMETER, path, f"{where}{message[:1].lower()}{message[1:]}", at="value" if inside else "key")
+    return Finding(
+        Code.INVALID_PARAMETER,
+        path,
+        f"{where}{message[:1].lower()}{message[1:]}",
+        at="value" if inside else "key",
+    )
 
 
 def _existing(location: tuple[int | str, ...], value: Any) -> JsonPath:
@@ -157,17 +167,29 @@ def _existing(location: tuple[int | str, ...], value: Any) -> JsonPath:
 def _misplaced(name: str, path: JsonPath) -> Finding:
     message = f'"{name}" is a setting of Airflow, not of this operator'
     if name in _BESIDE_ARGS:
-        return Finding(Code.MISPLACED_SETTING, path, message, f'write "{_BESIDE_ARGS[name]}" beside args', at="key")
+        return Finding(
+            Code.MISPLACED_SETTING, path, message, f'write "{_BESIDE_ARGS[name]}" beside args', at="key"
+        )
     if name in _OF_THE_DAG:
-        return Finding(Code.MISPLACED_SETTING, path, message, f'write "{name}" at the top of the config', at="key")
+        return Finding(
+            Code.MISPLACED_SETTING, path, message, f'write "{name}" at the top of the config', at="key"
+        )
     return Finding(Code.MISPLACED_SETTING, path, message, "remove it: configs cannot set it", at="key")
 
 
 def _unknown(name: str, known: list[str], path: JsonPath) -> Finding:
     suggestion = did_you_mean(name, known) or f"known parameters: {', '.join(known) or 'none'}"
-    return Finding(Code.UNKNOWN_PARAMETER, path, f'the operator has no parameter "{name}"', suggestion, at="key")
+    return Finding(
+        Code.UNKNOWN_PARAMETER, path, f'the operator has no parameter "{name}"', suggestion, at="key"
+    )
 
 
 def _missing(name: str, args: Mapping[str, Any], base: JsonPath) -> Finding:
     path = (*base, "args") if args else base
-    return Finding(Code.MISSING_PARAMETER, path, f'the parameter "{name}" is missing', f'add "{name}" under args', at="key")
+    return Finding(
+        Code.MISSING_PARAMETER,
+        path,
+        f'the parameter "{name}" is missing',
+        f'add "{name}" under args',
+        at="key",
+    )

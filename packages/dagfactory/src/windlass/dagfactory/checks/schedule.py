@@ -17,6 +17,7 @@ __all__ = ["check_schedule", "zone"]
 
 _PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _FIELDS = (5, 6)
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC)
 _EPOCH = datetime(2024, 1, 1)  # noqa: DTZ001 - croniter gets naive times from Airflow too
 
 
@@ -37,7 +38,10 @@ def check_schedule(data: Mapping[str, Any]) -> Iterator[Finding]:
 def _check_settings(data: Mapping[str, Any], schedule: Any) -> Iterator[Finding]:
     if data.get("catchup") is True and schedule is not None and data.get("start_date") is None:
         yield Finding(
-            Code.SCHEDULE_SETTINGS, ("catchup",), "catchup needs to know from when", "add start_date or remove catchup"
+            Code.SCHEDULE_SETTINGS,
+            ("catchup",),
+            "catchup needs to know from when",
+            "add start_date or remove catchup",
         )
     runs = data.get("max_active_runs")
     if schedule == "@continuous" and isinstance(runs, int) and runs > 1:
@@ -47,6 +51,9 @@ def _check_settings(data: Mapping[str, Any], schedule: Any) -> Iterator[Finding]
 
 def _check_dates(data: Mapping[str, Any], tz: ZoneInfo | None) -> Iterator[Finding]:
     start, end = (_moment(data.get(key), tz) for key in ("start_date", "end_date"))
+    for key, moment in (("start_date", start), ("end_date", end)):
+        if moment is not None and not _FIRST <= moment <= _LAST:
+            yield Finding(Code.DATE, (key,), f'"{key}" lies outside the years 1900 to 2199')
     if start is not None and end is not None and end < start:
         yield Finding(Code.DATE_ORDER, ("end_date",), "end_date lies before start_date")
 
@@ -68,6 +75,10 @@ def _cron_problem(expression: str) -> str | None:
     fields = len(expression.split())
     if fields not in _FIELDS:
         return f"a cron expression has five fields, this has {fields}"
+    return _unfit_cron(expression)
+
+
+def _unfit_cron(expression: str) -> str | None:
     from croniter import CroniterBadDateError, CroniterError, croniter
 
     try:
@@ -76,7 +87,13 @@ def _cron_problem(expression: str) -> str | None:
         return "there is no day on which this would run"
     except CroniterError as error:
         return f"not a cron expression: {error}"
-    except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:  # croniter's own slips on odd input
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        OverflowError,
+    ) as error:  # croniter's own slips on odd input
         return f"not a cron expression: {type(error).__name__}"
     return None
 

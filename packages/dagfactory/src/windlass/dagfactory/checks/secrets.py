@@ -1,4 +1,4 @@
-"""Does the config hold a secret: it is read by everyone who sees the DAG, and stays in version control for good."""
+"""Does the config hold a secret: all who see the DAG read it, and version control keeps it for good."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
 __all__ = ["check_secrets"]
 
 _KEY = re.compile(
-    r"(?:\A|[_-])(?:password|passwd|passphrase|pwd|secret|token|api_?key|access_?key|private_?key|credentials?)\Z",
+    r"(?:\A|[_-])(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)\Z",
     re.IGNORECASE,
 )
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -1,4 +1,4 @@
-"""The table of all codes: one place that names every mistake this package can report, and what to do about it."""
+"""The table of all codes: every mistake this package can report, and what to do about it, in one place."""
 
 from __future__ import annotations
 
@@ -90,21 +90,35 @@ class CodeInfo:
 
 
 _TABLE = (
-    CodeInfo(Code.UNREADABLE, "The file or folder cannot be read", "Check that it exists and who may read it."),
-    CodeInfo(Code.TOO_LARGE, "The file is larger than 1 MiB", "Split the DAG, or move data into files beside the config."),
+    CodeInfo(
+        Code.UNREADABLE, "The file or folder cannot be read", "Check that it exists and who may read it."
+    ),
+    CodeInfo(
+        Code.TOO_LARGE,
+        "The file is larger than 1 MiB",
+        "Split the DAG, or move data into files beside the config.",
+    ),
     CodeInfo(Code.EMPTY, "The file is empty", "Write a JSON object with at least dag_id and tasks."),
     CodeInfo(Code.NOT_UTF8, "The file is not UTF-8", "Save it as UTF-8."),
     CodeInfo(Code.BYTE_ORDER_MARK, "The file begins with a byte order mark", "Save it as UTF-8 without BOM."),
     CodeInfo(Code.SYNTAX, "Malformed JSON", "Correct the JSON at the place shown."),
     CodeInfo(Code.TRAILING_COMMA, "A comma before a closing bracket", "Remove the comma."),
     CodeInfo(Code.COMMENT, "A comment", "JSON has none: use description or doc_md."),
-    CodeInfo(Code.TRUNCATED, "The file ends too early", "Write the file whole; a writer should rename it into place."),
+    CodeInfo(
+        Code.TRUNCATED,
+        "The file ends too early",
+        "Write the file whole; a writer should rename it into place.",
+    ),
     CodeInfo(Code.DUPLICATE_KEY, "A key stands twice in one object", "Keep one of the two."),
     CodeInfo(Code.TOO_DEEP, "Nested deeper than 64 levels", "Flatten the config."),
     CodeInfo(Code.NOT_AN_OBJECT, "The document is not an object", "Put the config between { and }."),
     CodeInfo(Code.NUMBER, "Not a finite JSON number", "Write a number within the range of a double."),
-    CodeInfo(Code.CHARACTER, "A character that no database stores", "Remove the NUL or the lone surrogate escape."),
-    CodeInfo(Code.UNKNOWN_KEY, "An unknown key", "Correct or remove it; operator parameters belong under args."),
+    CodeInfo(
+        Code.CHARACTER, "A character that no database stores", "Remove the NUL or the lone surrogate escape."
+    ),
+    CodeInfo(
+        Code.UNKNOWN_KEY, "An unknown key", "Correct or remove it; operator parameters belong under args."
+    ),
     CodeInfo(Code.MISSING_KEY, "A required key is missing", "Add it."),
     CodeInfo(Code.WRONG_TYPE, "A value of the wrong type", "Write the type that the message names."),
     CodeInfo(Code.INVALID_VALUE, "A value that is not allowed", "Write one that the message allows."),
@@ -117,7 +131,9 @@ _TABLE = (
     ),
     CodeInfo(Code.SCHEMA_VERSION, "An unknown schema version", "Write 1."),
     CodeInfo(Code.NO_TASKS, "A DAG without tasks", "Add a task."),
-    CodeInfo(Code.TASK_ID, "Not a task id", "Begin with a letter; then letters, digits, _ and -, at most 200."),
+    CodeInfo(
+        Code.TASK_ID, "Not a task id", "Begin with a letter; then letters, digits, _ and -, at most 200."
+    ),
     CodeInfo(Code.CRON, "Not a schedule", "Write five cron fields, a preset such as @daily, or null."),
     CodeInfo(Code.TIME_ZONE, "Not a time zone", "Write a name of the IANA database such as Europe/Berlin."),
     CodeInfo(
@@ -125,7 +141,9 @@ _TABLE = (
         "The DAG id breaks the convention",
         "Write {domain}_{pipeline}_{version} in lower case, such as sales_daily_load_v1.",
     ),
-    CodeInfo(Code.FILE_NAME, "The file is not named as its DAG", "Rename the folder or file, or correct dag_id."),
+    CodeInfo(
+        Code.FILE_NAME, "The file is not named as its DAG", "Rename the folder or file, or correct dag_id."
+    ),
     CodeInfo(Code.DUPLICATE_DAG_ID, "Two configs have one DAG id", "Rename one of them."),
     CodeInfo(Code.UNKNOWN_DEPENDENCY, "A dependency on a task that is not there", "Name a task of this DAG."),
     CodeInfo(Code.CYCLE, "Tasks that wait for each other", "Remove one dependency of the cycle."),
@@ -137,14 +155,26 @@ _TABLE = (
         "An unknown operator",
         "Use a registered name or a class path; install the package that registers the name.",
     ),
-    CodeInfo(Code.UNUSABLE_OPERATOR, "An operator that cannot be used", "Install what it needs, or correct it."),
+    CodeInfo(
+        Code.UNUSABLE_OPERATOR, "An operator that cannot be used", "Install what it needs, or correct it."
+    ),
     CodeInfo(Code.UNKNOWN_PARAMETER, "An unknown operator parameter", "Correct or remove it."),
     CodeInfo(Code.MISSING_PARAMETER, "A required operator parameter is missing", "Add it under args."),
     CodeInfo(Code.INVALID_PARAMETER, "An operator parameter of the wrong kind", "Follow the message."),
-    CodeInfo(Code.MISPLACED_SETTING, "An Airflow setting under args", "Write it beside args, or leave it out."),
-    CodeInfo(Code.REFUSED_BY_OPERATOR, "The operator refuses its parameters", "Follow the operator's message."),
-    CodeInfo(Code.PATH_ESCAPE, "A path outside the config's folder", "Keep files beside or below the config."),
-    CodeInfo(Code.FILE_NOT_FOUND, "A file that is not there", "Correct the name, or add the file beside the config."),
+    CodeInfo(
+        Code.MISPLACED_SETTING, "An Airflow setting under args", "Write it beside args, or leave it out."
+    ),
+    CodeInfo(
+        Code.REFUSED_BY_OPERATOR, "The operator refuses its parameters", "Follow the operator's message."
+    ),
+    CodeInfo(
+        Code.PATH_ESCAPE, "A path outside the config's folder", "Keep files beside or below the config."
+    ),
+    CodeInfo(
+        Code.FILE_NOT_FOUND,
+        "A file that is not there",
+        "Correct the name, or add the file beside the config.",
+    ),
     CodeInfo(Code.NOT_A_FILE, "Not a readable file", "Name a regular file that Airflow may read."),
     CodeInfo(
         Code.SECRET_VALUE,

@@ -34,7 +34,9 @@ def _render(diagnostic: Diagnostic, *, colour: bool) -> str:
     place = f"{_printable(diagnostic.file)}:{diagnostic.line}:{diagnostic.column}"
     tint = _RED if diagnostic.severity == "error" else _YELLOW
     head = paint(f"{diagnostic.severity} {diagnostic.code}", tint, _BOLD)
-    lines = [f"{paint(place, _BOLD)}: {head}: {_printable(diagnostic.message)} [{_printable(diagnostic.path)}]"]
+    lines = [
+        f"{paint(place, _BOLD)}: {head}: {_printable(diagnostic.message)} [{_printable(diagnostic.path)}]"
+    ]
     number = str(diagnostic.line)
     margin = " " * len(number)
     if diagnostic.source_line is not None:

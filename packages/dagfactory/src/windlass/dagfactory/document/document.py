@@ -1,4 +1,4 @@
-"""Bytes become plain data by the quickest parser there is; positions are found in a second pass, if anyone asks."""
+"""Bytes become plain data by the quickest parser there is; a second pass finds positions, if need be."""
 
 from __future__ import annotations
 
@@ -90,14 +90,25 @@ class Document:
             All of them; lines that hold a secret are not quoted.
         """
         spans = [(p.code, p.span, p.path, p.message, p.suggestion) for p in self.problems]
-        for f in findings:
-            spans.append((f.code, self.span(f.path, at_key=f.at == "key"), f.path, f.message, f.suggestion))
+        spans += [
+            (f.code, self.span(f.path, at_key=f.at == "key"), f.path, f.message, f.suggestion)
+            for f in findings
+        ]
         spans.sort(key=lambda entry: (entry[1][0], entry[0]))
-        secret = {self.line_and_column(span[0])[0] for code, span, *_ in spans if not CODES[code].quotes_source}
+        secret = {
+            self.line_and_column(span[0])[0] for code, span, *_ in spans if not CODES[code].quotes_source
+        }
         return [self._diagnostic(file, secret, *entry) for entry in spans]
 
     def _diagnostic(
-        self, file: str, secret: set[int], code: Code, span: Span, path: JsonPath, message: str, suggestion: str | None
+        self,
+        file: str,
+        secret: set[int],
+        code: Code,
+        span: Span,
+        path: JsonPath,
+        message: str,
+        suggestion: str | None,
     ) -> Diagnostic:
         line, column = self.line_and_column(span[0])
         begin = self._line_starts[line - 1]
@@ -130,19 +141,20 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes | Problem:
         return _unreadable(error.strerror or type(error).__name__)
     except ValueError as error:
         return _unreadable(str(error))
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - the descriptor is open already
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return _unreadable("not a regular file")
-        try:
-            return _read_all(file.read)
-        except OSError as error:
-            return _unreadable(error.strerror or type(error).__name__)
+        return _read_all(descriptor)
+    except OSError as error:
+        return _unreadable(error.strerror or type(error).__name__)
+    finally:
+        os.close(descriptor)
 
 
-def _read_all(read: Callable[[int], bytes | None]) -> bytes:
+def _read_all(descriptor: int) -> bytes:
     chunks: list[bytes] = []
     left = MAX_BYTES + 1
-    while left > 0 and (chunk := read(left)):
+    while left > 0 and (chunk := os.read(descriptor, left)):
         chunks.append(chunk)
         left -= len(chunk)
     return b"".join(chunks)
@@ -206,13 +218,20 @@ _PARSERS: dict[str, Callable[[str], Document]] = {".json": _parse_json}
 def _parse_malformed(text: str) -> Document:
     shift = 1 if text.startswith(_BOM) else 0
     found = scan(text[shift:])
-    problems = [Problem(p.code, (p.span[0] + shift, p.span[1] + shift), p.path, p.message, p.suggestion) for p in found.problems]
+    problems = [
+        Problem(p.code, (p.span[0] + shift, p.span[1] + shift), p.path, p.message, p.suggestion)
+        for p in found.problems
+    ]
     if shift:
         problems.append(Problem(Code.BYTE_ORDER_MARK, (0, 1), (), "the file begins with a byte order mark"))
     data = found.data
     if found.complete and not isinstance(data, dict):
-        kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(data), "a number")
-        problems.append(Problem(Code.NOT_AN_OBJECT, (shift, shift + 1), (), f"the document is {kind}, not an object"))
+        kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(
+            type(data), "a number"
+        )
+        problems.append(
+            Problem(Code.NOT_AN_OBJECT, (shift, shift + 1), (), f"the document is {kind}, not an object")
+        )
         data = None
     return Document(text, data, tuple(sorted(problems, key=lambda problem: problem.span)))
 

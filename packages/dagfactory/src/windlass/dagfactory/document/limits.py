@@ -1,4 +1,4 @@
-"""How much of a document is read at all: bounds that keep one hostile file from costing more than its own error."""
+"""How much of a document is read at all: bounds, so that a hostile file costs no more than its own error."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The slow second pass over a JSON text: where every key and value stands, and what is malformed.
 
-`json` stops at the first mistake and forgets positions. This scanner is run only when there is something to report; it
-goes on after mistakes whose meaning is plain (comments, trailing commas, doubled keys, NaN), so that one run finds them all.
+`json` stops at the first mistake and forgets positions. This scanner is run only when there is something to
+report; it goes on after mistakes whose meaning is plain (comments, trailing commas, doubled keys, NaN), to
+find them all.
 """
 
 from __future__ import annotations
@@ -82,14 +83,18 @@ class _Scanner:
             self.result.data = self.value((), 0)
             self.space(())
             if self.at < len(self.text):
-                self.fail(Code.SYNTAX, (), "text after the end of the document", "remove it, or check the brackets")
+                self.fail(
+                    Code.SYNTAX, (), "text after the end of the document", "remove it, or check the brackets"
+                )
         except _Stop:
             self.result.data = None
         else:
             self.result.complete = True
         return self.result
 
-    def report(self, code: Code, span: Span, path: JsonPath, message: str, suggestion: str | None = None) -> None:
+    def report(
+        self, code: Code, span: Span, path: JsonPath, message: str, suggestion: str | None = None
+    ) -> None:
         self.result.problems.append(Problem(code, span, path, message, suggestion))
         if len(self.result.problems) >= _ENOUGH:
             raise _Stop
@@ -97,7 +102,11 @@ class _Scanner:
     def fail(self, code: Code, path: JsonPath, message: str, suggestion: str | None = None) -> None:
         """Report a mistake at the current offset after which nothing can be understood."""
         if self.at >= len(self.text) and code is Code.SYNTAX:
-            code, message, suggestion = Code.TRUNCATED, f"the file ends where there should be more: {message}", None
+            code, message, suggestion = (
+                Code.TRUNCATED,
+                f"the file ends where there should be more: {message}",
+                None,
+            )
         self.report(code, (self.at, self.at + 1), path, message, suggestion)
         raise _Stop
 
@@ -120,7 +129,8 @@ class _Scanner:
         if char in ("{", "["):
             if depth >= MAX_DEPTH:
                 self.fail(Code.TOO_DEEP, path, f"nested deeper than {MAX_DEPTH} levels")
-            value = self.members(path, depth + 1) if char == "{" else self.items(path, depth + 1)
+            inside = self.members if char == "{" else self.items
+            value: Any = inside(path, depth + 1)
         elif char == '"':
             value = self.string(path)
         else:
@@ -218,7 +228,12 @@ class _Scanner:
             self.fail(Code.SYNTAX, path, "an unknown escape in a string", r"write \\ for a backslash")
         if self.peek() in "\r\n":
             self.at = start
-            self.fail(Code.SYNTAX, path, "a string is not closed on its line", r'close it with ", or write \n for a break')
+            self.fail(
+                Code.SYNTAX,
+                path,
+                "a string is not closed on its line",
+                r'close it with ", or write \n for a break',
+            )
         self.fail(Code.SYNTAX, path, "a control character in a string", r"write it as an escape such as \t")
 
     def quoted(self) -> str | None:
@@ -247,7 +262,9 @@ class _Scanner:
             what = f"a value should stand here, not {shown!r}" if shown else "a value should stand here"
             self.fail(Code.SYNTAX, path, what, "JSON has double quotes only" if shown == "'" else None)
         near = did_you_mean(text, list(_CONSTANTS)) if len(text) <= 80 else None  # noqa: PLR2004
-        self.fail(Code.SYNTAX, path, "neither a string in double quotes, a number, true, false nor null", near)
+        self.fail(
+            Code.SYNTAX, path, "neither a string in double quotes, a number, true, false nor null", near
+        )
         raise _Stop
 
     def number(self, path: JsonPath, match: re.Match[str]) -> Any:

@@ -1,0 +1,110 @@
+"""What a folder of stubs knows of its configs, kept beside them so that a refresh only compares stamps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windlass.dagfactory.inputs import Stamp
+
+__all__ = ["Entry", "Ledger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one config.
+
+    Attributes:
+        digest: Of the config and the files it names.
+        also_in: Other configs that claim the same DAG id.
+        watch: Stamps of its files, by path relative to its folder.
+    """
+
+    digest: str
+    also_in: list[str]
+    watch: Mapping[str, Stamp | None]
+
+
+class Ledger:
+    """The entries of all configs, in memory and in a file that several processes share under a lock.
+
+    Args:
+        folder: Where the ledger's files are.
+        identity: What else a stub's text depends on: with another one, nothing stored counts.
+    """
+
+    def __init__(self, folder: Path, identity: list[Any]) -> None:
+        self._folder = folder
+        self._identity = identity
+        self._entries: dict[str, Entry] = {}
+        self._stamp: tuple[int, int] | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether stubs have been written here."""
+        return self._entries_file.exists()
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Tell whether there is a config for a DAG, without reading all that is known."""
+        try:
+            return f"\n{dag_id}\n".encode() in self._names_file.read_bytes()
+        except FileNotFoundError:
+            return False
+
+    def load(self) -> dict[str, Entry]:
+        """Return the entries by config name; from memory if no other process has stored any since."""
+        try:
+            found = self._entries_file.stat()
+        except FileNotFoundError:
+            self._entries, self._stamp = {}, None
+            return self._entries
+        stamp = (found.st_mtime_ns, found.st_ino)
+        if self._stamp != stamp:
+            self._entries, self._stamp = self._decode(self._entries_file.read_bytes()), stamp
+        return self._entries
+
+    def save(self, entries: dict[str, Entry], dag_ids: Iterable[str]) -> None:
+        """Store the entries, last of all: where they are, every stub they tell of is."""
+        (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        self.replace(self._names_file, "\n" + "".join(f"{dag_id}\n" for dag_id in sorted(set(dag_ids))))
+        self.replace(self._entries_file, self._encode(entries))
+        found = self._entries_file.stat()
+        self._entries, self._stamp = entries, (found.st_mtime_ns, found.st_ino)
+
+    def replace(self, path: Path, text: str) -> None:
+        """Write a file by rename: no reader sees half of it. The lock keeps the temporary name ours."""
+        temporary = self._folder / "new"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+
+    @property
+    def _entries_file(self) -> Path:
+        return self._folder / "state.json"
+
+    @property
+    def _names_file(self) -> Path:
+        return self._folder / "dags"
+
+    def _encode(self, entries: Mapping[str, Entry]) -> str:
+        rows = {name: [entry.digest, entry.also_in, entry.watch] for name, entry in entries.items()}
+        return json.dumps({"identity": self._identity, "configs": rows}, separators=(",", ":"))
+
+    def _decode(self, data: bytes) -> dict[str, Entry]:
+        """Read stored entries; damaged ones, or those of other configs or releases, are as good as none."""
+        try:
+            stored = json.loads(data)
+            if stored["identity"] != self._identity:
+                return {}
+            rows = stored["configs"].items()
+            return {name: Entry(digest, also_in, _stamps(watch)) for name, (digest, also_in, watch) in rows}
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return {}
+
+
+def _stamps(watch: Mapping[str, list[int] | None]) -> dict[str, Stamp | None]:
+    return {
+        name: (stamp[0], stamp[1], stamp[2], stamp[3]) if stamp else None for name, stamp in watch.items()
+    }

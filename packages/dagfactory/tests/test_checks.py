@@ -1,0 +1,238 @@
+"""What is checked beyond the model, on data that is wrong in one way or in many."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from windlass.dagfactory import ConfigError, ConfigFile, Registry, analyse, analyse_all, analyse_bytes
+from windlass.dagfactory.analysis import Analysis
+
+pytestmark = pytest.mark.unit
+
+FILE = ConfigFile("sales_daily_load_v1/dag.json", "/configs/sales_daily_load_v1/dag.json")
+
+
+def check(data: dict[str, Any], file: ConfigFile = FILE) -> Analysis:
+    return analyse_bytes(json.dumps(data).encode(), file=file)
+
+
+def codes(data: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(found.code, found.path) for found in check(data).diagnostics()]
+
+
+def test_a_sound_config_has_no_findings(config: dict[str, Any]) -> None:
+    analysis = check(config)
+    assert analysis.sound
+    assert analysis.checked().dag_id == "sales_daily_load_v1"
+    assert analysis.calls["run"].arguments == {"sql": "select 1"}
+
+
+def test_mistakes_of_all_kinds_are_found_at_once(config: dict[str, Any]) -> None:
+    config |= {"shedule": 1, "timezone": "Mars", "catchup": "no", "start_date": "yesterday", "schedule": "@dayly"}
+    config["tasks"]["run"] = {"operator": "trial.run", "depends_on": ["nte"], "timeout": "soon"}
+    assert {code for code, _ in codes(config)} == {
+        "WDF101", "WDF103", "WDF105", "WDF107", "WDF201", "WDF202", "WDF206", "WDF301"
+    }  # fmt: skip
+
+
+def test_a_config_with_mistakes_is_not_handed_out(config: dict[str, Any]) -> None:
+    config["schedule"] = "never"
+    with pytest.raises(ConfigError, match="WDF201"):
+        check(config).checked()
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["0 5 * * *", "*/15 8-17 * * mon-fri", "0 0 29 2 *", "@once", "@continuous", "@quarterly", "0 0 L * *", None],
+)
+def test_schedules(config: dict[str, Any], schedule: str | None) -> None:
+    assert codes(config | {"schedule": schedule}) == []
+
+
+@pytest.mark.parametrize("schedule", ["@dayly", "0 5 * *", "0 24 * * *", "0 0 31 2 *", "a b c d e", "* * * * * * *"])
+def test_what_is_no_schedule(config: dict[str, Any], schedule: str) -> None:
+    assert codes(config | {"schedule": schedule}) == [("WDF201", "$.schedule")]
+
+
+def test_presets_and_zones_are_suggested(config: dict[str, Any]) -> None:
+    found = check(config | {"schedule": "@dayly", "timezone": "Europe/Zürich"}).diagnostics()
+    assert [diagnostic.suggestion for diagnostic in found] == [
+        'did you mean "@daily"?',
+        'did you mean "Europe/Zurich"?',
+    ]
+
+
+@pytest.mark.parametrize("name", ["America", "../etc/passwd", "Nowhere/At_All", "/etc/localtime"])
+def test_what_is_no_time_zone(config: dict[str, Any], name: str) -> None:
+    assert codes(config | {"timezone": name}) == [("WDF202", "$.timezone")]
+
+
+def test_dates_in_order_and_in_range(config: dict[str, Any]) -> None:
+    assert codes(config | {"end_date": "2026-01-01"}) == []
+    assert codes(config | {"end_date": "2025-12-31T23:30:00+00:00", "timezone": "Asia/Tokyo"}) == []
+    assert codes(config | {"end_date": "2025-12-31"}) == [("WDF209", "$.end_date")]
+    assert codes(config | {"start_date": "0001-01-01"}) == [("WDF106", "$.start_date")]
+
+
+def test_continuous_runs_one_at_a_time(config: dict[str, Any]) -> None:
+    assert codes(config | {"schedule": "@continuous", "max_active_runs": 2}) == [("WDF210", "$.max_active_runs")]
+
+
+@pytest.mark.parametrize("dag_id", ["sales", "sales_v1", "Sales_daily_v1", "sales_daily", "sales__daily_v1", "a-b_c_v1"])
+def test_the_convention_of_names(config: dict[str, Any], dag_id: str) -> None:
+    file = ConfigFile(f"{dag_id}/dag.json", f"/configs/{dag_id}/dag.json")
+    assert [found.code for found in check(config | {"dag_id": dag_id}, file).diagnostics()] == ["WDF203"]
+
+
+def test_either_way_of_naming_a_config(config: dict[str, Any]) -> None:
+    assert check(config, ConfigFile.at("/configs/any/sales_daily_load_v1.dag.json")).sound
+    wrong = check(config, ConfigFile.at("/configs/other/dag.json")).diagnostics()
+    assert [found.code for found in wrong] == ["WDF204"]
+    unseen = check(config, ConfigFile.at("/configs/sales_daily_load_v1.json")).diagnostics()
+    assert [(found.code, found.suggestion) for found in unseen] == [("WDF204", "rename the file")]
+
+
+def test_every_knot_of_tasks_is_named_from_its_first_task(config: dict[str, Any]) -> None:
+    after = {"b": ["a"], "a": ["c"], "c": ["b"], "d": ["c"], "e": ["e", "d"], "f": []}
+    config["tasks"] = {name: {"operator": "trial.note", "depends_on": names} for name, names in after.items()}
+    messages = [found.message for found in check(config).diagnostics()]
+    assert [message.split(": ")[1].split(" (")[0] for message in messages] == ["b → a → c → b", "e → e"]
+
+
+def test_a_long_chain_of_tasks_is_no_trouble(config: dict[str, Any]) -> None:
+    names = [f"t{index}" for index in range(3000)]
+    chain = zip(names, [None, *names], strict=False)
+    config["tasks"] = {n: {"operator": "trial.note", "depends_on": [b] if b else []} for n, b in reversed([*chain])}
+    assert codes(config) == []
+    config["tasks"]["t0"]["depends_on"] = ["t2999"]
+    assert [code for code, _ in codes(config)] == ["WDF207"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"password": "{{ conn.db.password }}"},
+        {"password": ""},
+        {"secret": None},
+        {"token": 3},
+        {"tokenizer": "words"},
+        {"url": "https://example.org:8080/a@b"},
+        {"url": "postgresql://me@db/sales"},
+        {"url": "postgresql://me:{{ conn.db.password }}@db/sales"},
+        {"secrets_backend": "vault"},
+    ],
+)
+def test_what_is_no_secret(config: dict[str, Any], args: dict[str, Any]) -> None:
+    config["tasks"]["note"]["args"] = args
+    assert codes(config) == []
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"password": "x"},
+        {"db_password": "x"},
+        {"clientSecret": "x"},
+        {"API-KEY": "x"},
+        {"apikey": "x"},
+        {"tokens": [{"access_token": "x"}]},
+        {"password": ["x"]},
+        {"note": "see amqp://me:x@host"},
+    ],
+)
+def test_what_looks_like_a_secret_is_never_shown(config: dict[str, Any], args: dict[str, Any]) -> None:
+    config["tasks"]["note"]["args"] = args
+    [found] = check(config).diagnostics()
+    assert found.code in ("WDF501", "WDF502")
+    assert found.source_line is None
+
+
+@pytest.fixture
+def folder(tmp_path: Path, config: dict[str, Any]) -> Path:
+    folder = tmp_path / "sales_daily_load_v1"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "a.csv").write_text("1\n")
+    (tmp_path / "outside.csv").write_text("1\n")
+    (folder / "out.csv").symlink_to(tmp_path / "outside.csv")
+    (folder / "in.csv").symlink_to("sub/a.csv")
+    (folder / "gone.csv").symlink_to("nowhere")
+    (folder / "loop.csv").symlink_to("loop.csv")
+    (folder / "up").symlink_to("..")
+    return folder
+
+
+def file_codes(folder: Path, config: dict[str, Any], args: dict[str, Any]) -> list[str]:
+    config["tasks"] = {"run": {"operator": "trial.run_sql", "args": args}}
+    (folder / "dag.json").write_text(json.dumps(config))
+    return [found.code for found in analyse(ConfigFile.at(folder / "dag.json")).diagnostics()]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sub/a.csv", []),
+        ("./sub/../sub/a.csv", []),
+        ("in.csv", []),
+        ("out.csv", ["WDF401"]),
+        ("up/outside.csv", ["WDF401"]),
+        ("../outside.csv", ["WDF401"]),
+        ("../nowhere.csv", ["WDF401"]),
+        ("/etc/passwd", ["WDF401"]),
+        ("sub\\a.csv", ["WDF401"]),
+        ("gone.csv", ["WDF402"]),
+        ("nowhere/a.csv", ["WDF402"]),
+        ("sub/a.csv/b", ["WDF402"]),
+        ("", ["WDF402"]),
+        ("sub", ["WDF403"]),
+        ("loop.csv", ["WDF403"]),
+        ("x" * 300, ["WDF403"]),
+    ],
+)
+def test_files_stay_inside_the_folder_of_the_config(
+    folder: Path, config: dict[str, Any], name: str, expected: list[str]
+) -> None:
+    assert file_codes(folder, config, {"sql_file": name}) == expected
+    assert file_codes(folder, config, {"sql": "x", "scripts": ["in.csv", name]}) == expected
+
+
+def test_a_document_of_the_dag_is_a_file_beside_it(folder: Path, config: dict[str, Any]) -> None:
+    config["doc_md"] = "README.md"
+    assert file_codes(folder, config, {"sql": "x"}) == ["WDF402"]
+    (folder / "README.md").write_text("# Sales\n")
+    assert file_codes(folder, config, {"sql": "x"}) == []
+
+
+def test_one_dag_id_in_two_files_is_reported_in_both(tmp_path: Path, config: dict[str, Any]) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sales_daily_load_v1.dag.json").write_text(json.dumps(config))
+    files = [ConfigFile.at(tmp_path / name / "sales_daily_load_v1.dag.json", name=name) for name in ("a", "b")]
+    messages = [found.message for analysis in analyse_all(files) for found in analysis.diagnostics()]
+    assert messages == ["this DAG id is claimed by b too", "this DAG id is claimed by a too"]
+
+
+def test_parameters_go_by_the_names_that_the_model_gives_them(config: dict[str, Any]) -> None:
+    config["tasks"]["note"]["args"] = {"retriesOfNote": 2, "free": [1]}
+    assert dict(check(config).calls["note"].arguments) == {"free": [1], "retries_of_note": 2}
+
+
+def test_retry_keys_add_to_the_defaults(config: dict[str, Any]) -> None:
+    config["tasks"]["note"]["retry"] = {"delay": "10s"}
+    assert codes(config) == [("WDF102", "$.tasks.note.retry")]
+    assert codes(config | {"defaults": {"retry": {"attempts": 3}}}) == []
+    assert codes(config | {"defaults": {"retry": {"delay": "1s"}}}) == [("WDF102", "$.defaults.retry")]
+
+
+def test_an_unreadable_config_is_a_finding(tmp_path: Path) -> None:
+    analysis = analyse(ConfigFile.at(tmp_path / "sales_daily_load_v1.dag.json"))
+    assert [found.code for found in analysis.diagnostics()] == ["WDF001"]
+
+
+def test_an_empty_registry_knows_no_short_name(config: dict[str, Any]) -> None:
+    data = json.dumps(config).encode()
+    found = analyse_bytes(data, file=FILE, registry=Registry([])).diagnostics()
+    assert {diagnostic.code for diagnostic in found} == {"WDF301"}
+

@@ -1,0 +1,141 @@
+"""The command line: what it prints where, its exit codes, and that it needs no Airflow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+from windlass.dagfactory.cli import app
+
+pytestmark = pytest.mark.unit
+WriteConfig = Callable[..., Path]
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def configs(tmp_path: Path, config: dict[str, Any], write_config: WriteConfig) -> Path:
+    write_config(tmp_path / "configs", config)
+    other = config | {"dag_id": "crm_daily_sync_v1", "schedule": None}
+    write_config(tmp_path / "configs", other, "crm_daily_sync_v1")
+    return tmp_path / "configs"
+
+
+def test_sound_configs_are_fine(configs: Path) -> None:
+    result = runner.invoke(app, ["validate", str(configs)])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "2 configs, 4 tasks: fine\n", "")
+
+
+def test_mistakes_are_shown_with_their_line(configs: Path, config: dict[str, Any], write_config: WriteConfig) -> None:
+    path = write_config(configs, config | {"timezone": "Europe/Berln"})
+    result = runner.invoke(app, ["validate", str(configs)])
+    assert result.exit_code == 1
+    assert result.stdout == (
+        f'{path}:5:15: error WDF202: "Europe/Berln" is no time zone [$.timezone]\n'
+        '  5 |   "timezone": "Europe/Berln",\n'
+        "    |               ^^^^^^^^^^^^^^\n"
+        '    = did you mean "Europe/Berlin"?\n'
+    )
+    assert result.stderr == "2 configs, 4 tasks: 1 mistake in 1 file\n"
+
+
+@pytest.mark.parametrize("flags", [["--json"], ["--format", "json"]])
+def test_json_is_a_list_of_diagnostics(
+    configs: Path, config: dict[str, Any], write_config: WriteConfig, flags: list[str]
+) -> None:
+    assert json.loads(runner.invoke(app, ["validate", str(configs), *flags]).stdout) == []
+    path = write_config(configs, config | {"timezone": "Europe/Berln"})
+    result = runner.invoke(app, ["validate", str(configs), *flags])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == [
+        {
+            "code": "WDF202",
+            "file": str(path),
+            "line": 5,
+            "column": 15,
+            "path": "$.timezone",
+            "message": '"Europe/Berln" is no time zone',
+            "suggestion": 'did you mean "Europe/Berlin"?',
+            "severity": "error",
+        }
+    ]
+
+
+def test_sarif_names_rule_and_region(configs: Path, config: dict[str, Any], write_config: WriteConfig) -> None:
+    write_config(configs, config | {"timezone": "Europe/Berln", "owner": 3})
+    log = json.loads(runner.invoke(app, ["validate", str(configs), "--format", "sarif"]).stdout)
+    [run] = log["runs"]
+    assert log["version"] == "2.1.0"
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["WDF103", "WDF202"]
+    zone = run["results"][0]
+    assert (zone["ruleId"], zone["ruleIndex"], zone["level"]) == ("WDF202", 1, "error")
+    assert zone["locations"][0]["physicalLocation"]["region"] == {"startLine": 5, "startColumn": 15, "endColumn": 29}
+
+
+def test_a_file_may_be_named_itself_and_twice(configs: Path) -> None:
+    path = str(configs / "sales_daily_load_v1" / "dag.json")
+    result = runner.invoke(app, ["validate", path, path, str(configs)])
+    assert result.stdout == "2 configs, 4 tasks: fine\n"
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["."], []])
+def test_misuse_is_told_apart(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(app, ["validate", *arguments])
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_a_config_whose_name_is_no_utf8_is_a_finding(configs: Path) -> None:
+    (configs / "caf\udce9_daily_load_v1.dag.json").write_text("{}")
+    result = runner.invoke(app, ["validate", str(configs), "--json"])
+    assert result.exit_code == 1
+    assert [found["code"] for found in json.loads(result.stdout)] == ["WDF001"]
+
+
+def test_stubs_are_written_beside_any_airflow(configs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "dags"
+    first = runner.invoke(app, ["stubs", str(configs), "--out", str(out)])
+    assert (first.exit_code, first.stdout) == (0, "2 configs: 2 written, 0 removed\n")
+    (configs / "crm_daily_sync_v1" / "dag.json").unlink()
+    again = runner.invoke(app, ["stubs", str(configs), "--out", str(out), "--json"])
+    done = json.loads(again.stdout)
+    assert done == {"configs": 1, "written": [], "removed": ["crm_daily_sync_v1/dag.json"]}
+
+
+def test_stubs_that_cannot_be_written_are_told_of(configs: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = runner.invoke(app, ["stubs", str(configs), "--out", str(tmp_path / "file")])
+    assert result.exit_code == 1
+    assert "check permissions" in result.stderr
+    assert runner.invoke(app, ["stubs", str(tmp_path / "nowhere"), "--out", str(tmp_path)]).exit_code == 2
+    (configs / f"{'x' * 246}.dag.json").write_text("{}")
+    result = runner.invoke(app, ["stubs", str(configs), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "rename it" in result.stderr
+
+
+def test_registered_operators_are_checked_without_airflow(configs: Path) -> None:
+    code = (
+        "import sys, windlass.dagfactory.cli as cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as done: print(done.code, 'airflow' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "validate", str(configs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["2 configs, 4 tasks: fine", "0 False"]
+
+
+def test_the_command_is_installed() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "windlass-dags"), "validate", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "--format" in done.stdout

@@ -1,0 +1,312 @@
+"""Discovery, inputs and stubs: what is written, touched and removed when configs come, change and go."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from windlass.dagfactory import ConfigFile, StubFolder, StubsError, discover
+from windlass.dagfactory.inputs import take_inputs, unchanged
+from windlass.dagfactory.stubs import SyncResult
+
+pytestmark = pytest.mark.unit
+WriteConfig = Callable[..., Path]
+
+
+def age(*paths: Path) -> None:
+    """Make files old enough for their stamps to be trusted."""
+    for path in paths:
+        for found in [path, *path.rglob("*")] if path.is_dir() else [path]:
+            os.utime(found, (time.time() - 60, time.time() - 60), follow_symlinks=False)
+
+
+@pytest.fixture
+def configs(tmp_path: Path, config: dict[str, Any], write_config: WriteConfig) -> Path:
+    for name in ("sales_daily_load_v1", "sales_hourly_load_v1"):
+        write_config(tmp_path / "configs" / "sales", config | {"dag_id": name}, name)
+    (tmp_path / "configs" / "crm_daily_sync_v1.dag.json").write_text(json.dumps(config | {"dag_id": "crm_daily_sync_v1"}))
+    return tmp_path / "configs"
+
+
+@pytest.fixture
+def stubs(configs: Path, tmp_path: Path) -> StubFolder:
+    return StubFolder(configs, tmp_path / "stubs")
+
+
+def names(root: Path) -> list[str]:
+    return [config.name for config in discover(root).configs]
+
+
+def test_configs_are_found_by_name_and_nothing_else_is(configs: Path) -> None:
+    for name in ("x.json", ".dag.json", "dag.yaml", "sales/dag.json.py", ".hidden/dag.json", "node_modules/dag.json"):
+        (configs / name).parent.mkdir(exist_ok=True)
+        (configs / name).write_text("{}")
+    (configs / "folder" / "dag.json").mkdir(parents=True)
+    assert names(configs) == [
+        "crm_daily_sync_v1.dag.json",
+        "sales/sales_daily_load_v1/dag.json",
+        "sales/sales_hourly_load_v1/dag.json",
+    ]
+
+
+def test_links_are_followed_once_and_loops_end(configs: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "hr_daily_load_v1").mkdir(parents=True)
+    (outside / "hr_daily_load_v1" / "dag.json").write_text("{}")
+    (outside / "back").symlink_to(configs)
+    (outside / "self").symlink_to("self")
+    (configs / "again").symlink_to(configs / "sales")
+    (configs / "up").symlink_to("..")
+    (configs / "linked").symlink_to(outside)
+    (configs / "linked_too").symlink_to(outside)
+    (configs / "hr_file_load_v1.dag.json").symlink_to(outside / "hr_daily_load_v1" / "dag.json")
+    assert names(configs) == [
+        "crm_daily_sync_v1.dag.json",
+        "hr_file_load_v1.dag.json",
+        "linked/hr_daily_load_v1/dag.json",
+        "sales/sales_daily_load_v1/dag.json",
+        "sales/sales_hourly_load_v1/dag.json",
+    ]
+
+
+def test_a_name_that_is_no_utf8_is_told_of(configs: Path) -> None:
+    (configs / os.fsdecode(b"caf\xe9_daily_load_v1.dag.json")).write_text("{}")
+    [problem] = discover(configs).unreadable
+    assert "UTF-8" in problem.reason
+
+
+def test_every_config_gets_a_stub_that_safe_mode_takes_for_a_dag_file(stubs: StubFolder, configs: Path) -> None:
+    result = stubs.sync()
+    assert (result.configs, len(result.written), result.removed, result.problems) == (3, 3, (), ())
+    stub = stubs.stubs / "sales" / "sales_daily_load_v1" / "dag.json.py"
+    assert str(configs / "sales" / "sales_daily_load_v1" / "dag.json") in stub.read_text()
+    assert b"airflow" in stub.read_bytes()
+    assert b"dag" in stub.read_bytes()
+
+
+def test_nothing_is_touched_when_nothing_changed(stubs: StubFolder, configs: Path) -> None:
+    stubs.sync()
+    before = {path: path.stat().st_mtime_ns for path in stubs.stubs.rglob("*.py")}
+    for again in (stubs, StubFolder(configs, stubs.stubs)):
+        assert again.sync() == SyncResult(3)
+    assert {path: path.stat().st_mtime_ns for path in stubs.stubs.rglob("*.py")} == before
+
+
+def test_a_refresh_reads_no_config_once_stamps_can_be_trusted(stubs: StubFolder, configs: Path) -> None:
+    stubs.sync()
+    entries = stubs._ledger.load()
+    # Stamps of files as young as these are not trusted: an edit in the same clock tick would go unseen.
+    assert {stamp for entry in entries.values() for stamp in entry.watch.values()} == {None}
+    file = discover(configs).configs[0]
+    old = Path(file.path).stat()
+    trusted = {"crm_daily_sync_v1.dag.json": (old.st_mtime_ns, old.st_ctime_ns, old.st_size, old.st_ino)}
+    assert unchanged(file, trusted)
+    Path(file.path).chmod(0o600)
+    assert not unchanged(file, trusted)
+
+
+def test_an_edit_touches_its_own_stub_only(stubs: StubFolder, configs: Path) -> None:
+    stubs.sync()
+    before = {path: path.stat().st_mtime_ns for path in stubs.stubs.rglob("*.py")}
+    path = configs / "crm_daily_sync_v1.dag.json"
+    path.write_text(path.read_text().replace("05", "06") + "\n")
+    assert stubs.sync().written == ("crm_daily_sync_v1.dag.json",)
+    after = {path: path.stat().st_mtime_ns for path in stubs.stubs.rglob("*.py")}
+    touched = stubs.stubs / "crm_daily_sync_v1.dag.json.py"
+    assert [path for path in after if after[path] != before[path]] == [touched]
+    assert after[touched] > before[touched]
+
+
+@pytest.mark.parametrize("args", [{"sql_file": "sql/run.sql"}, {"sql": "x", "scripts": ["sql/run.sql"]}])
+def test_a_file_that_the_config_names_counts(
+    stubs: StubFolder, configs: Path, config: dict[str, Any], write_config: WriteConfig, args: dict[str, Any]
+) -> None:
+    config["tasks"] = {"run": {"operator": "trial.run_sql", "args": args}}
+    write_config(configs / "sales", config)
+    stubs.sync()
+    script = configs / "sales" / "sales_daily_load_v1" / "sql" / "run.sql"
+    expected = ("sales/sales_daily_load_v1/dag.json",)
+    script.parent.mkdir()
+    assert stubs.sync().written == ()
+    script.write_text("select 1")
+    assert stubs.sync().written == expected
+    script.write_text("select 2")
+    assert stubs.sync().written == expected
+    (script.parent / "other.sql").write_text("select 3")
+    assert stubs.sync().written == ()
+    script.unlink()
+    assert stubs.sync().written == expected
+
+
+def test_a_file_that_appears_is_seen_by_stamps_alone(
+    tmp_path: Path, config: dict[str, Any], write_config: WriteConfig
+) -> None:
+    config["tasks"] = {"run": {"operator": "trial.run_sql", "args": {"sql_file": "run.sql"}}}
+    file = ConfigFile.at(write_config(tmp_path, config))
+    deadline = time.monotonic() + 20
+    while None in (watch := take_inputs(file).watch).values():  # until the stamps are old enough to be trusted
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert unchanged(file, watch)
+    (file.folder / "run.sql").write_text("select 1")
+    assert not unchanged(file, watch)
+
+
+def test_a_large_file_counts_by_its_stamp(tmp_path: Path, config: dict[str, Any], write_config: WriteConfig) -> None:
+    config["tasks"] = {"run": {"operator": "trial.run_sql", "args": {"sql_file": "big.sql"}}}
+    file = ConfigFile.at(write_config(tmp_path, config))
+    big = file.folder / "big.sql"
+    with big.open("wb") as content:
+        content.truncate(17 * 1024 * 1024)
+    age(big)
+    before = take_inputs(file).digest
+    os.utime(big, (1, 1))
+    assert take_inputs(file).digest != before
+
+
+def test_a_stub_goes_with_its_config_and_folders_go_when_empty(stubs: StubFolder, configs: Path) -> None:
+    stubs.sync()
+    folder = stubs.stubs / "sales" / "sales_daily_load_v1"
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "dag.json.cpython-311.pyc").write_bytes(b"")
+    shutil.rmtree(configs / "sales" / "sales_daily_load_v1")
+    assert stubs.sync().removed == ("sales/sales_daily_load_v1/dag.json",)
+    assert not folder.exists()
+    assert (stubs.stubs / "sales" / "sales_hourly_load_v1" / "dag.json.py").exists()
+
+
+def test_a_missing_folder_of_configs_costs_no_stub(stubs: StubFolder, configs: Path, tmp_path: Path) -> None:
+    stubs.sync()
+    configs.rename(tmp_path / "unmounted")
+    with pytest.raises(StubsError, match="mounted"):
+        stubs.sync()
+    assert len(list(stubs.stubs.rglob("*.py"))) == 3
+
+
+def test_files_of_others_are_never_removed(stubs: StubFolder, configs: Path) -> None:
+    stubs.sync()
+    own = stubs.stubs / "crm_daily_sync_v1.dag.json.py"
+    own.write_text("# written by hand\n")
+    (stubs.stubs / "helper.json.py").write_text("# written by hand\n")
+    (configs / "crm_daily_sync_v1.dag.json").unlink()
+    stubs.sync()
+    assert own.exists()
+    shutil.rmtree(stubs.stubs / ".windlass")
+    stubs.sync()
+    assert (stubs.stubs / "helper.json.py").exists()
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"{}", b"[1]", b'{"identity": 1, "configs": {}}'])
+def test_a_lost_or_damaged_ledger_is_made_anew(stubs: StubFolder, configs: Path, damage: bytes | None) -> None:
+    stubs.sync()
+    ledger = stubs.stubs / ".windlass" / "state.json"
+    ledger.unlink()
+    if damage is not None:
+        ledger.write_bytes(damage)
+    (configs / "crm_daily_sync_v1.dag.json").unlink()
+    result = StubFolder(configs, stubs.stubs).sync()
+    assert (len(result.written), result.removed) == (2, ("crm_daily_sync_v1.dag.json",))
+    assert not (stubs.stubs / "crm_daily_sync_v1.dag.json.py").exists()
+
+
+def test_a_removed_stub_is_written_again(stubs: StubFolder) -> None:
+    stubs.sync()
+    (stubs.stubs / "crm_daily_sync_v1.dag.json.py").unlink()
+    assert stubs.sync().written == ("crm_daily_sync_v1.dag.json",)
+
+
+def test_what_is_complete_is_known_by_dag(stubs: StubFolder, configs: Path, config: dict[str, Any]) -> None:
+    assert not stubs.is_complete()
+    assert not stubs.is_complete("crm_daily_sync_v1")
+    stubs.sync()
+    assert stubs.is_complete()
+    assert stubs.is_complete("crm_daily_sync_v1")
+    assert not stubs.is_complete("crm_daily_sync")
+    (configs / "hr_daily_load_v1.dag.json").write_text("{}")
+    assert not stubs.is_complete("hr_daily_load_v1")
+
+
+def test_two_configs_of_one_name_get_stubs_that_tell_of_each_other(stubs: StubFolder, configs: Path) -> None:
+    stubs.sync()
+    twin = configs / "twin" / "crm_daily_sync_v1.dag.json"
+    twin.parent.mkdir()
+    twin.write_text((configs / "crm_daily_sync_v1.dag.json").read_text())
+    assert set(stubs.sync().written) == {"crm_daily_sync_v1.dag.json", "twin/crm_daily_sync_v1.dag.json"}
+    assert "also_in=['crm_daily_sync_v1.dag.json']" in (stubs.stubs / "twin/crm_daily_sync_v1.dag.json.py").read_text()
+    twin.unlink()
+    assert stubs.sync().written == ("crm_daily_sync_v1.dag.json",)
+    assert "also_in" not in (stubs.stubs / "crm_daily_sync_v1.dag.json.py").read_text()
+
+
+def test_a_name_too_long_for_a_stub_costs_no_other(stubs: StubFolder, configs: Path) -> None:
+    name = "x" * (255 - len(".dag.json")) + ".dag.json"
+    (configs / name).write_text("{}")
+    result = stubs.sync()
+    assert len(result.written) == 3
+    assert [problem.name for problem in result.problems] == [name]
+    assert stubs.sync().written == ()
+
+
+def test_a_folder_that_cannot_be_written_is_told_of(configs: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StubsError, match="cannot be written"):
+        StubFolder(configs, tmp_path / "file").sync()
+
+
+def test_odd_names_survive_into_the_stub(tmp_path: Path, config: dict[str, Any], write_config: WriteConfig) -> None:
+    root = tmp_path / "it's \"so\"\nodd é"
+    config["tasks"] = {"run": {"operator": "trial.run_sql", "args": {"sql": "x"}}}
+    write_config(root / "sub 'x'", config)
+    folder = StubFolder(root, tmp_path / "stubs")
+    folder.sync()
+    [stub] = folder.stubs.rglob("*.py")
+    seen: dict[str, Any] = {}
+    text = stub.read_text().replace("from windlass.dagfactory.loader import load_config", "load_config = seen.update")
+    exec(text.replace("load_config(__file__, ", "load_config(config="), {"seen": seen})
+    assert seen["config"] == str(root / "sub 'x'" / "sales_daily_load_v1" / "dag.json")
+    assert seen["name"] == "sub 'x'/sales_daily_load_v1/dag.json"
+
+
+def test_relative_stubs_can_be_moved_with_their_configs(configs: Path, tmp_path: Path) -> None:
+    StubFolder(configs, tmp_path / "stubs", relative=True).sync()
+    text = (tmp_path / "stubs" / "sales" / "sales_daily_load_v1" / "dag.json.py").read_text()
+    assert "'../../../configs/sales/sales_daily_load_v1/dag.json'" in text
+    assert str(tmp_path) not in text
+
+
+def test_refreshers_at_the_same_time_agree(stubs: StubFolder, configs: Path) -> None:
+    code = (
+        "import sys; from windlass.dagfactory import StubFolder\n"
+        "for _ in range(20): StubFolder(sys.argv[1], sys.argv[2]).sync()"
+    )
+    command = [sys.executable, "-c", code, str(configs), str(stubs.stubs)]
+    workers = [subprocess.Popen(command) for _ in range(3)]
+    for index in range(20):
+        path = configs / f"hr_daily{index}_load_v1.dag.json"
+        path.write_text("{}")
+        stubs.sync()
+        if index % 2:
+            path.unlink()
+    for worker in workers:
+        assert worker.wait(timeout=60) == 0
+    stubs.sync()
+    expected = {f"{name}.py" for name in names(configs)}
+    assert {path.relative_to(stubs.stubs).as_posix() for path in stubs.stubs.rglob("*.py")} == expected
+    assert stubs.sync() == SyncResult(13)
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, windlass.dagfactory, windlass.dagfactory.provider; "
+        "print([m for m in ('pydantic', 'airflow', 'typer') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
