@@ -17,6 +17,7 @@ WarehouseError                    WWH000  base of all
 +-- EmbeddedError                 WWH300  the embedded server cannot be run, for another reason than these:
 |   +-- PortTakenError            WWH301  another process listens on the port
 |   +-- StartFailedError          WWH302  the server ended, or was not ready in time
+|   +-- NotRunningError           WWH303  the server is needed and does not run
 +-- SeedError                     WWH400  seeding failed
 +-- LoadError                     WWH500  loading, transforming or publishing failed
 ```
@@ -42,6 +43,7 @@ __all__ = [
     "MigrationLockedError",
     "MigrationUnknownError",
     "MissingExtraError",
+    "NotRunningError",
     "PermissionDeniedError",
     "PortTakenError",
     "SeedError",
@@ -211,6 +213,12 @@ class StartFailedError(EmbeddedError):
     """The embedded server ended while starting, or was not ready in time."""
 
     code = "WWH302"
+
+
+class NotRunningError(EmbeddedError):
+    """The embedded server is needed and does not run."""
+
+    code = "WWH303"
 
 
 class SeedError(WarehouseError):

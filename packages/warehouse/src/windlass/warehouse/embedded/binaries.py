@@ -66,23 +66,32 @@ class Binaries:
         stamp = server.stat()
         target = system_dir / f"postgresql-{self.version}-{stamp.st_size:x}-{stamp.st_mtime_ns:x}"
         if not target.exists():
-            building = target.with_name(f"{target.name}.{os.getpid()}")
-            shutil.rmtree(building, ignore_errors=True)
-            shutil.copytree(self.prefix, building, copy_function=_copy_for_all, symlinks=True)
-            for folder, _, _ in os.walk(building):
-                Path(folder).chmod(0o755)
-            try:
-                building.rename(target)
-            except OSError:
-                # Another process was first; the name tells the content's size and time: its copy is as good.
-                shutil.rmtree(building)
-        moved = Binaries(target)
+            self._copy_to(target)
+        moved = Binaries(target / self.prefix.parent.name / self.prefix.name)
         if not can_reach(moved.path("postgres"), account):
             raise EmbeddedError(
                 f"The account that runs the server can reach neither {self.prefix} nor {system_dir}.",
                 advice="Name a system_dir that others may search, or run this as an ordinary user.",
             )
         return moved
+
+    def _copy_to(self, target: Path) -> None:
+        building = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.rmtree(building, ignore_errors=True)
+        package = self.prefix.parent
+        # A wheel's shared libraries lie beside its package, where the executables look for them.
+        libraries = package.with_name(f"{package.name}.libs")
+        for folder in (self.prefix, libraries):
+            if folder.exists():
+                place = building / folder.relative_to(package.parent)
+                shutil.copytree(folder, place, copy_function=_copy_for_all, symlinks=True)
+        for made, _, _ in os.walk(building):
+            Path(made).chmod(0o755)
+        try:
+            building.rename(target)
+        except OSError:
+            # Another process was first; the name tells the content's size and time: its copy is as good.
+            shutil.rmtree(building)
 
 
 def _copy_for_all(source: str, target: str) -> str:

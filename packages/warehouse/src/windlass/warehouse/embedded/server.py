@@ -27,13 +27,23 @@ from windlass.warehouse.embedded.cluster import (
 )
 from windlass.warehouse.embedded.launch import await_ready, launch, shut_down
 from windlass.warehouse.embedded.ports import LOOPBACK, address_to_reach
-from windlass.warehouse.embedded.process import Postmaster, living_pid, read_postmaster, remove_leftovers
-from windlass.warehouse.errors import EmbeddedError
+from windlass.warehouse.embedded.process import (
+    Postmaster,
+    is_alive,
+    living_pid,
+    read_postmaster,
+    remove_leftovers,
+    wait_until,
+)
+from windlass.warehouse.errors import ConnectionFailedError, EmbeddedError, NotRunningError
 
 __all__ = ["SYSTEM_DIR", "EmbeddedPostgres", "ServerStatus"]
 
 SYSTEM_DIR = Path("/var/lib/windlass")
 """Where root's clusters lie when the server's account cannot reach the data folder."""
+
+
+_DEATH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ class EmbeddedPostgres:
             A libpq DSN.
 
         Raises:
-            EmbeddedError: The server does not run.
+            NotRunningError: The server does not run.
         """
         running = self._running()
         host = str(running.socket_dir) if over_socket else address_to_reach(running.listen)
@@ -183,15 +193,28 @@ class EmbeddedPostgres:
         """
         with self._lock():
             cluster = self._cluster()
-            pid = living_pid(cluster.home) if cluster.exists else None
-            # One that is shutting down ends while it is waited for.
-            if pid is not None and await_ready(cluster, pid, timeout=self._timeout):
-                self._refuse_other_address(self._running())
+            if cluster.exists and self._attach(cluster):
+                self._started_here = False
             else:
                 self._start(cluster)
                 self._started_here = True
-            connect(self.dsn()).close()
+                connect(self.dsn()).close()
         return self.status()
+
+    def _attach(self, cluster: Cluster) -> bool:
+        pid = living_pid(cluster.home)
+        # One that is shutting down ends while it is waited for.
+        if pid is None or not await_ready(cluster, pid, timeout=self._timeout):
+            return False
+        try:
+            self._refuse_other_address(self._running())
+            connect(self.dsn()).close()
+        except (ConnectionFailedError, NotRunningError):
+            # A server that was killed this moment is still seen, and answers no more.
+            if wait_until(lambda: not is_alive(pid, cluster.home), timeout=_DEATH_SECONDS):
+                return False
+            raise
+        return True
 
     def _start(self, cluster: Cluster) -> None:
         binaries = find_binaries(self._prefix).reachable_by(cluster.account, system_dir=self._system_dir)
@@ -255,14 +278,20 @@ class EmbeddedPostgres:
     def _running(self) -> Postmaster:
         found = read_postmaster(self._cluster().home)
         if found is None:
-            raise EmbeddedError(f"No server runs in {self.data_dir}.", advice="Start it first.")
+            raise NotRunningError(f"No server runs in {self.data_dir}.", advice="Start it first.")
         return found
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
         # Private, but for root's server, which is another account and must get to its cluster inside.
-        self.data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise EmbeddedError(
+                f"The folder {self.data_dir} cannot be used: {error.strerror}.",
+                advice="Choose one that this user owns; a server is run by the user who started it first.",
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

@@ -25,6 +25,7 @@ from ops.schema_migration order by version
 _RECORD = """
 insert into ops.schema_migration (version, name, checksum, package_version, duration_ms)
 values (%s, %s, %s, %s, %s)
+returning version, name, checksum, package_version, applied_by, applied_at, duration_ms
 """
 
 
@@ -50,12 +51,11 @@ def read_ledger(connection: Connection) -> tuple[Applied, ...]:
         return tuple(cursor.execute(_READ).fetchall())
 
 
-def record(connection: Connection, migration: Migration, *, duration_ms: float) -> None:
+def record(connection: Connection, migration: Migration, *, duration_ms: float) -> Applied:
     """Write into the ledger, in the caller's transaction, that a migration was applied."""
-    connection.execute(
-        _RECORD,
-        (migration.version, migration.name, migration.checksum, version("windlass-warehouse"), duration_ms),
-    )
+    row = (migration.version, migration.name, migration.checksum, version("windlass-warehouse"), duration_ms)
+    with connection.cursor(row_factory=class_row(Applied)) as cursor:
+        return cursor.execute(_RECORD, row).fetchall()[0]
 
 
 def verify(applied: tuple[Applied, ...], known: tuple[Migration, ...]) -> None:

@@ -201,7 +201,7 @@ def _apply(connection: Connection, migration: Migration, *, lock_timeout: float)
             # Without parameters psycopg uses the simple protocol, which takes many statements at once.
             connection.execute(migration.sql.encode())
             duration_ms = (time.perf_counter() - begun) * 1000
-            record(connection, migration, duration_ms=duration_ms)
+            row = record(connection, migration, duration_ms=duration_ms)
     except pg_errors.InsufficientPrivilege:
         raise
     except pg_errors.LockNotAvailable as error:
@@ -216,7 +216,9 @@ def _apply(connection: Connection, migration: Migration, *, lock_timeout: float)
             migration=migration.name,
             advice="Nothing of it was kept. Mend what the message names and run migrate again.",
         ) from error
-    return MigrationStatus(migration.name, migration.group, MigrationState.APPLIED, duration_ms=duration_ms)
+    return MigrationStatus(
+        migration.name, migration.group, MigrationState.APPLIED, row.applied_at, row.duration_ms
+    )
 
 
 def _where(error: psycopg.Error, migration: Migration) -> str:
