@@ -1,4 +1,5 @@
 # Sourced by every stage: strict mode, the root as working folder, and what more than one stage does.
+# A stage puts what no other needs under $CI_WORK/scratch.
 # shellcheck shell=bash
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

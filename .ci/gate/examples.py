@@ -51,8 +51,8 @@ def main() -> None:
     )
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     # After the settings, since Airflow reads them when it is imported.
-    from airflow.dag_processing.bundles.manager import DagBundlesManager  # noqa: PLC0415
-    from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import DagBag
 
     bundle = DagBundlesManager().get_bundle(BUNDLE)  # type: ignore[no-untyped-call]  # Airflow's
     bundle.initialize()
