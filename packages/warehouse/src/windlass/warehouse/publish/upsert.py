@@ -1,0 +1,148 @@
+"""Good rows into the target, with PostgreSQL having the last word on every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from windlass.warehouse.load.table import Column, PgConnection, names
+from windlass.warehouse.publish.audit import AUDIT, ORD
+from windlass.warehouse.publish.duplicates import find_taken, good_rows, resolve_duplicates
+from windlass.warehouse.publish.plan import Plan
+from windlass.warehouse.publish.refusal import Refusal, note_refusals, refused_by
+from windlass.warehouse.publish.rules import RuleBook
+
+__all__ = ["Written", "publish_good_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many rows were good, and how many of them were inserted and updated; the rest was there already."""
+
+    good: int
+    inserted: int
+    updated: int
+
+
+def publish_good_rows(connection: PgConnection, plan: Plan, book: RuleBook, *, rows: int, prove: bool) -> Written:
+    """Settle who is good across rows, and write them.
+
+    A row that PostgreSQL refuses in spite of the audit becomes bad, and all is settled anew without it: a later
+    copy of it may be good.
+
+    Args:
+        connection: Connection inside the publish's transaction.
+        plan: The plan.
+        book: The rules.
+        rows: How many candidates there are.
+        prove: See `lock_parents`.
+    """
+    # Others may read the target all the while; whoever writes waits, so what is checked now still holds below.
+    connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(plan.target.name.identifier))
+    find_taken(connection, plan, book)
+    while True:
+        resolve_duplicates(connection, plan, book)
+        try:
+            with connection.transaction():
+                inserted, updated = _upsert(connection, plan, 1, rows, prove=prove)
+        except (psycopg.IntegrityError, psycopg.DataError):
+            refusals = _refusals(connection, plan, rows, prove=prove)
+            if not refusals:
+                raise
+            note_refusals(connection, book, refusals)
+        else:
+            return Written(_count_good(connection), inserted, updated)
+
+
+def _refusals(connection: PgConnection, plan: Plan, rows: int, *, prove: bool) -> tuple[Refusal, ...]:
+    with connection.transaction(force_rollback=True):
+        return tuple(
+            refused_by(
+                connection, 1, rows, lambda first, last: _upsert(connection, plan, first, last, prove=prove)
+            )
+        )
+
+
+def _count_good(connection: PgConnection) -> int:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(sql.SQL("select count(*) from {} as a where {}").format(AUDIT, good_rows("a")))
+        (count,) = cursor.fetchone() or (0,)
+        return int(count)
+
+
+def _upsert(connection: PgConnection, plan: Plan, first: int, last: int, *, prove: bool) -> tuple[int, int]:
+    """Insert and update the good rows of a range of positions.
+
+    With `prove`, the audit under the parents' lock has proved all foreign keys, and they are not checked again row
+    by row: that took 0.9 of 1.5 s for 100,000 rows with three foreign keys.
+    """
+    where = sql.SQL("a.{0} between {1} and {2} and {3}").format(ORD, first, last, good_rows("a"))
+    updated = _update(connection, plan, where)
+    with _without_triggers(connection) if prove else nullcontext():
+        inserted = _insert(connection, plan, where)
+    for name in plan.constraints.deferrable:
+        constraint = sql.Identifier(plan.target.name.schema or "public", name)
+        connection.execute(sql.SQL("set constraints {} immediate").format(constraint))
+    return inserted, updated
+
+
+@contextmanager
+def _without_triggers(connection: PgConnection) -> Iterator[None]:
+    """Turn triggers off for one statement. An error leaves it to the savepoint's rollback to turn them on again."""
+    cursor = connection.execute("select current_setting('session_replication_role')")
+    row = cursor.fetchone()
+    before = next(iter(row.values() if isinstance(row, dict) else row or ()))
+    connection.execute("set local session_replication_role = replica")
+    yield
+    connection.execute(sql.SQL("set local session_replication_role = {}").format(sql.Literal(before)))
+
+
+def _matches(plan: Plan) -> sql.Composed:
+    return sql.SQL(" and ").join(sql.SQL("t.{0} = a.{0}").format(sql.Identifier(name)) for name in plan.key)
+
+
+def _update(connection: PgConnection, plan: Plan, where: sql.Composed) -> int:
+    columns = [column for column in plan.written if column.name not in plan.key]
+    if not columns:
+        return 0
+    done = connection.execute(
+        sql.SQL("update {} as t set {} from {} as a where {} and {} and ({})").format(
+            plan.target.name.identifier,
+            sql.SQL(", ").join(sql.SQL("{0} = a.{0}").format(sql.Identifier(column.name)) for column in columns),
+            AUDIT,
+            _matches(plan),
+            where,
+            sql.SQL(" or ").join(_differs(column) for column in columns),
+        )
+    )
+    return done.rowcount
+
+
+def _differs(column: Column) -> sql.Composed:
+    test = "t.{0} is distinct from a.{0}" if column.comparable else "t.{0}::text is distinct from a.{0}::text"
+    return sql.SQL(test).format(sql.Identifier(column.name))
+
+
+def _insert(connection: PgConnection, plan: Plan, where: sql.Composed) -> int:
+    written = [column.name for column in plan.written]
+    done = connection.execute(
+        sql.SQL(
+            "insert into {} ({}) select {} from {} as a where {} and not exists (select from {} as t where {})"
+        ).format(
+            plan.target.name.identifier,
+            names(written),
+            sql.SQL(", ").join(sql.SQL("a.{}").format(sql.Identifier(name)) for name in written),
+            AUDIT,
+            where,
+            plan.target.name.identifier,
+            _matches(plan),
+        )
+    )
+    return done.rowcount
+
+

@@ -1,0 +1,145 @@
+"""SQL files as tasks: many statements, one transaction, row counts, and errors that name file, line and column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from os import PathLike
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from windlass.warehouse.errors import LoadError
+from windlass.warehouse.load.context import NO_TASK, RunContext
+from windlass.warehouse.load.table import PgConnection
+from windlass.warehouse.transform.bind import BoundStatement, bind, check_parameters, explain_failure
+from windlass.warehouse.transform.script import read_script
+
+__all__ = ["MAX_RESULT_ROWS", "StatementResult", "TransformResult", "transform"]
+
+MAX_RESULT_ROWS = 100
+"""Most rows a last statement may return: a result is a summary for people, not a way to move data."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementResult:
+    """What one statement did.
+
+    Attributes:
+        rows: Rows it wrote or returned.
+        command: What PostgreSQL calls it, e.g. `INSERT` or `CREATE TABLE`.
+    """
+
+    rows: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransformResult:
+    """What a script did.
+
+    Attributes:
+        statements: One result a statement, in order.
+        result: Rows of the last statement, if it returns any, as JSON values.
+    """
+
+    statements: tuple[StatementResult, ...]
+    result: tuple[dict[str, Any], ...]
+
+
+def transform(
+    connection: PgConnection,
+    *,
+    sql: str | None = None,
+    sql_file: str | PathLike[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    context: RunContext = NO_TASK,
+) -> TransformResult:
+    """Run all statements of a SQL text in one transaction.
+
+    Args:
+        connection: Connection to the warehouse; a transaction of its own, or a savepoint inside the caller's.
+        sql: The statements.
+        sql_file: A UTF-8 file of them, instead of `sql`.
+        parameters: Values for `%(name)s`; each must be used. Dicts are bound as jsonb.
+        context: Who runs it: `%(dag_id)s`, `%(run_id)s`, `%(task_id)s`, `%(map_index)s`, `%(try_number)s` and
+            `%(logical_date)s` are always there.
+
+    Returns:
+        Row counts by statement, and the last statement's rows (at most `MAX_RESULT_ROWS`).
+
+    Raises:
+        StatementError: A statement failed, at file:line:column; nothing was changed.
+        ParameterError: A parameter is missing, unknown or cannot be bound.
+        LoadError: The file cannot be read, or the result has too many rows.
+    """
+    script = read_script(sql=sql, sql_file=sql_file)
+    statements = script.statements()
+    values = check_parameters(script, statements, parameters or {}, context.parameters())
+    bound = [bind(connection, script, statement, values) for statement in statements]
+    done: list[StatementResult] = []
+    rows: tuple[dict[str, Any], ...] = ()
+    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+        for statement in bound:
+            done.append(_execute(cursor, statement))
+        if bound and cursor.description:
+            rows = _result(cursor, bound[-1])
+    return TransformResult(tuple(done), rows)
+
+
+def _execute(cursor: psycopg.Cursor[Any], statement: BoundStatement) -> StatementResult:
+    try:
+        cursor.execute(statement.text.encode(cursor.connection.info.encoding), prepare=False)
+    except psycopg.Error as error:
+        raise explain_failure(error, statement) from error
+    status = cursor.statusmessage or ""
+    return StatementResult(max(cursor.rowcount, 0), status.rstrip("0123456789 "))
+
+
+def _result(cursor: psycopg.Cursor[Any], statement: BoundStatement) -> tuple[dict[str, Any], ...]:
+    if cursor.rowcount > MAX_RESULT_ROWS:
+        raise LoadError(
+            f"The last statement of {statement.script.name} returns {cursor.rowcount} rows; "
+            f"a result has at most {MAX_RESULT_ROWS}.",
+            advice="Summarise or limit it, or write the rows to a table.",
+        )
+    titles = [column.name for column in cursor.description or ()]
+    try:
+        return tuple(dict(zip(titles, map(_json_value, row), strict=True)) for row in cursor)
+    except psycopg.DataError as error:
+        raise LoadError(
+            f"The result of {statement.script.name} has a value Python cannot hold: {error}.",
+            advice="Cast it to text in the last statement.",
+        ) from error
+
+
+def _json_value(value: Any) -> Any:
+    """A value as JSON has it: exact numbers stay numbers where a float holds them, all else is text."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Decimal):
+        return _json_number(value)
+    if isinstance(value, dict):
+        return {str(key): _json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item) for item in value]
+    if isinstance(value, (date, datetime, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return str(value) if isinstance(value, UUID) else repr(value)
+
+
+def _json_number(value: Decimal) -> int | float | str:
+    if not value.is_finite():
+        return str(value)
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else str(value)
