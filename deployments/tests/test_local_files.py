@@ -79,6 +79,7 @@ def test_another_airflow_in_the_users_shell_does_not_reach_in(layout: Layout) ->
     assert own == {
         "AIRFLOW_HOME": str(layout.airflow_home),
         MARK: layout.stack_id(),
+        "SPT_NOENV": "1",
         "PATH": "/bin",
         "PYTHONPYCACHEPREFIX": str(layout.root / "pycache"),
     }

@@ -17,6 +17,7 @@ from windlass.deployments import errors
 from windlass.deployments.services.lock import exclusive
 from windlass.deployments.services.ports import choose_port, is_free
 from windlass.deployments.services.processes import MARK, end, marked
+from windlass.deployments.testing import wait_until
 
 pytestmark = pytest.mark.unit
 
@@ -109,7 +110,7 @@ def test_processes_of_a_stack_are_found_with_their_forks_and_no_others(
     mine, other = f"mine-{os.getpid()}", f"other-{os.getpid()}"
     process = _start(sleepers, mine)
     bystander = _start(sleepers, other)
-    _wait_until(lambda: len(marked(mine)) == 2)
+    wait_until(lambda: len(marked(mine)) == 2)
     found = marked(mine)
     assert process.pid in {one.pid for one in found}
     assert bystander.pid not in {one.pid for one in found}
@@ -123,7 +124,7 @@ def test_a_process_that_ignores_the_request_is_killed(sleepers: list[subprocess.
     stack = f"stubborn-{os.getpid()}"
     process = _start(sleepers, stack, stubborn=True)
     parent = psutil.Process(process.pid)
-    _wait_until(lambda: len(parent.children()) == 1)
+    wait_until(lambda: len(parent.children()) == 1)
     family = [parent, *parent.children()]
     assert end(family, grace=0.2) == 2
     assert marked(stack) == []
@@ -151,11 +152,3 @@ def test_errors_survive_pickling_and_say_what_to_do(error: errors.DeploymentErro
     assert str(again) == str(error)
     assert "what to do: " in str(error)
     assert again.advice
-
-
-def _wait_until(condition: object, seconds: float = 10) -> None:
-    import time
-
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "gave up waiting"

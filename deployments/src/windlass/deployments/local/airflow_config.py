@@ -52,6 +52,8 @@ def environment(layout: Layout, inherited: dict[str, str], mark: str) -> dict[st
     own = {key: value for key, value in inherited.items() if not key.startswith(foreign)}
     own["AIRFLOW_HOME"] = str(layout.airflow_home)
     own[mark] = layout.stack_id()
+    # Airflow names its workers by setproctitle, which else writes over the environment that holds the mark.
+    own["SPT_NOENV"] = "1"
     if own.pop("PYTHONDONTWRITEBYTECODE", None):
         # Compiling Airflow anew in each process costs 2 CPU-seconds: keep the bytecode, here.
         own["PYTHONPYCACHEPREFIX"] = str(layout.root / "pycache")

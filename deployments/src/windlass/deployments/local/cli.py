@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -92,7 +93,7 @@ def _demo(settings: Settings, config: Path | None, dag_id: str | None, *, keep: 
 
     run = Demo(settings, find_target(config, dag_id), keep, Progress())
     report = run.run()
-    console = Console(stderr=as_json, highlight=False)
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     report.print(console)
     for task in report.tasks:
         if task.state == "failed":
@@ -121,13 +122,11 @@ def _down(settings: Settings, *, as_json: bool) -> int:
     from windlass.deployments.local.down import stop_all
 
     stopped = stop_all(settings.state_dir.resolve())
+    names = [name for name, was_up in asdict(stopped).items() if was_up]
     if as_json:
-        sys.stdout.write(json.dumps({"processes": stopped.processes, "postgres": stopped.postgres}) + "\n")
-    elif stopped.processes or stopped.postgres:
-        postgres = " and Postgres" if stopped.postgres else ""
-        sys.stdout.write(f"Stopped {stopped.processes} Airflow process(es){postgres}.\n")
+        sys.stdout.write(json.dumps({"stopped": names}) + "\n")
     else:
-        sys.stdout.write("Nothing was running.\n")
+        sys.stdout.write(f"Stopped {' and '.join(names)}.\n" if names else "Nothing was running.\n")
     return 0
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from setproctitle import setproctitle
 
 __all__ = ["COMPONENTS", "Component", "adopt_orphans", "fork", "kill_strays", "preload", "preload_libraries"]
 
@@ -51,7 +52,6 @@ _AIRFLOW = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "airflow.utils.db",
-
 )
 
 
@@ -102,6 +102,7 @@ def fork(component: Component, *, log: Path) -> None:
         return
     status = 1
     try:
+        setproctitle(f"windlass local: {component.name}")
         _detach(log, parent)
         status = _run(component.arguments)
     except BaseException:  # noqa: BLE001 - the last frame of a forked child: its report, then its exit

@@ -17,7 +17,7 @@ __all__ = ["Stopped", "stop_all"]
 class Stopped:
     """What was running and was stopped."""
 
-    processes: int
+    airflow: bool
     postgres: bool
 
 
@@ -28,9 +28,9 @@ def stop_all(state_dir: Path) -> Stopped:
         StateInUseError: A command is at work on it; Ctrl-C there stops it.
     """
     if not state_dir.is_dir():
-        return Stopped(0, postgres=False)
+        return Stopped(airflow=False, postgres=False)
     layout = Layout(state_dir)
     with exclusive(state_dir):
-        processes = sweep(layout)
+        airflow = sweep(layout) > 0
         running = layout.postgres.is_dir() and EmbeddedPostgres(layout.postgres).stop()
-    return Stopped(processes, postgres=bool(running))
+    return Stopped(airflow=airflow, postgres=bool(running))

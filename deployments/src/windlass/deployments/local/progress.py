@@ -24,7 +24,7 @@ class Progress:
     """Writes to standard error, so that standard output holds results alone."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, highlight=False, quiet=quiet)
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
 
     def say(self, text: str) -> None:
         """A line of its own."""

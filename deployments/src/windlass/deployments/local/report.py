@@ -62,16 +62,19 @@ class DemoReport:
 
     def print(self, console: Console) -> None:
         """The report as tables."""
+        console.print(f"\n{self.dag_id}: {self.state} in {self.seconds:.1f} s, start to end")
         console.print(self._task_table())
-        console.print(
-            f"Rows: {self.rows.landed:,} landed = {self.rows.published:,} published + "
-            f"{self.rows.rejected:,} rejected (ops.rejected_row says why)"
-        )
+        if self.rows.landed:
+            console.print(
+                f"Rows: {self.rows.landed:,} landed = {self.rows.published:,} published + "
+                f"{self.rows.rejected:,} rejected (ops.rejected_row says why)"
+            )
         if self.anomalies is not None:
+            console.print("\nAnomalies: what the seed's manifest lists against what the run found")
             console.print(_anomaly_table(self.anomalies))
 
     def _task_table(self) -> Table:
-        table = Table(title=f"{self.dag_id}: {self.state} in {self.seconds:.1f} s", title_justify="left")
+        table = Table()
         table.add_column("task")
         table.add_column("state")
         table.add_column("s", justify="right")
@@ -106,7 +109,7 @@ def _row_note(result: Any) -> str:
 
 
 def _anomaly_table(comparison: ManifestComparison) -> Table:
-    table = Table(title="Anomalies against the seed's manifest", title_justify="left", show_footer=True)
+    table = Table(show_footer=True)
     table.add_column("kind", footer="all")
     for heading, total in zip(_HEADINGS, astuple(comparison.total), strict=True):
         table.add_column(heading, justify="right", footer=f"{total:,}")

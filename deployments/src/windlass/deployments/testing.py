@@ -1,0 +1,136 @@
+"""For tests: runs the local stack's command as a user would, in a state folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from windlass.deployments.local.layout import Layout
+from windlass.deployments.services.processes import marked
+
+__all__ = ["Config", "Finished", "Stack", "wait_until"]
+
+_BASH = "airflow.providers.standard.operators.bash.BashOperator"
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Poll `condition` until it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s in vain")
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The JSON object on the last line of standard output."""
+        return dict(json.loads(self.out.splitlines()[-1]))
+
+
+@dataclass
+class Stack:
+    """One state folder and the commands run on it."""
+
+    state: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def layout(self) -> Layout:
+        """The state folder's paths."""
+        return Layout(self.state)
+
+    def start(self, verb: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command in its own process group, as a shell does."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "windlass.deployments.local", verb, *arguments],
+            env={
+                **os.environ,
+                "WINDLASS_STATE_DIR": str(self.state),
+                "WINDLASS_SCALE": "0.01",
+                **self.environment,
+            },
+            cwd=self.state.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+        self.started.append(process)
+        return process
+
+    def clear(self) -> None:
+        """End the commands that a failed test left at work."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.started.clear()
+
+    def finish(self, process: subprocess.Popen[str]) -> Finished:
+        """Wait for a command's end."""
+        out, err = process.communicate(timeout=180)
+        self.started.remove(process)
+        return Finished(process.returncode, out, err)
+
+    def run(self, verb: str, *arguments: str) -> Finished:
+        """Run a command to its end."""
+        return self.finish(self.start(verb, *arguments))
+
+    def processes(self) -> list[psutil.Process]:
+        """Every live process of the stack other than Postgres."""
+        return marked(self.layout.stack_id())
+
+    def kill(self, title: str) -> None:
+        """End the stack's process with `title` in its command line at once, as the kernel would."""
+        (process,) = [one for one in self.processes() if any(title in word for word in one.cmdline())]
+        process.send_signal(signal.SIGKILL)
+
+
+@dataclass
+class Config:
+    """A user's folder with one DAG of shell commands."""
+
+    folder: Path
+
+    def write(self, **commands: str) -> str:
+        """Write a DAG whose tasks run `commands` one after the other.
+
+        Returns:
+            The folder, as an argument for the command line.
+        """
+        tasks: dict[str, Any] = {}
+        for name, command in commands.items():
+            tasks[name] = {"operator": _BASH, "args": {"bash_command": command}}
+            if len(tasks) > 1:
+                tasks[name]["depends_on"] = [list(tasks)[-2]]
+        home = self.folder / "shop_trial_v1"
+        home.mkdir(parents=True, exist_ok=True)
+        config = {
+            "schema_version": 1,
+            "dag_id": "shop_trial_v1",
+            "schedule": None,
+            "start_date": "2026-01-01",
+            "tasks": tasks,
+        }
+        (home / "dag.json").write_text(json.dumps(config, indent=2))
+        return str(self.folder)
