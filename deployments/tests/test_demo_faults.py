@@ -250,7 +250,8 @@ def test_down_on_a_folder_that_never_ran_says_so(tmp_path: Path) -> None:
 def test_help_answers_without_importing_airflow() -> None:
     script = (
         "import sys; from typer.testing import CliRunner; from windlass.deployments.local.cli import app\n"
-        "result = CliRunner().invoke(app, ['demo', '--help']); assert '--keep' in result.output, result.output\n"
+        "result = CliRunner().invoke(app, ['demo', '--help'])\n"
+        "assert '--keep' in result.output, result.output\n"
         "assert 'airflow' not in sys.modules and 'numpy' not in sys.modules"
     )
     subprocess.run(
