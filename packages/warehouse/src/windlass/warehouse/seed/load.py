@@ -48,12 +48,12 @@ class Progress:
 
     Attributes:
         table: `schema.name`.
-        done: Rows sent to the server. Further copies of a sale do not count, here and in `total`.
+        rows: Rows sent to the server. Further copies of a sale do not count, here and in `total`.
         total: Rows of the table.
     """
 
     table: str
-    done: int
+    rows: int
     total: int
 
 

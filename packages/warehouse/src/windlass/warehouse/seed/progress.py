@@ -37,7 +37,7 @@ def shown(*, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[
         def show(progress: Progress) -> None:
             if progress.table not in tasks:
                 tasks[progress.table] = bars.add_task(progress.table, total=progress.total)
-            bars.update(tasks[progress.table], completed=progress.done)
+            bars.update(tasks[progress.table], completed=progress.rows)
 
         yield show
 
@@ -47,9 +47,9 @@ def _lines(clock: Callable[[], float]) -> Callable[[Progress], None]:
 
     def show(progress: Progress) -> None:
         nonlocal last
-        if progress.done < progress.total and clock() - last < _SECONDS_BETWEEN_LINES:
+        if progress.rows < progress.total and clock() - last < _SECONDS_BETWEEN_LINES:
             return
         last = clock()
-        sys.stderr.write(f"{progress.table}: {progress.done:,} of {progress.total:,} rows\n")
+        sys.stderr.write(f"{progress.table}: {progress.rows:,} of {progress.total:,} rows\n")
 
     return show

@@ -31,7 +31,7 @@ from windlass.warehouse.seed.sales import SalesLines, Volume, sales_lines
 __all__ = ["DRIFT_ROWS", "TABLES", "Chunk", "TableRows", "table_anomalies", "table_rows"]
 
 DRIFT_ROWS = 1000
-_CHUNK_ROWS = 8192
+_CHUNK_ROWS = 4096
 
 _ARRIVED_FROM = micros(dt.datetime(2026, 1, 1, 4, tzinfo=dt.UTC))
 _MILLISECOND, _MINUTE = 1_000, 60_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from windlass.warehouse.anomaly import AnomalyKind
 from windlass.warehouse.seed.catalog import DISCOUNTS, item_prices
@@ -80,6 +81,7 @@ def sale_cents(seed: int) -> tuple[int, ...]:
     return tuple(cents * percent // 100 for cents in item_prices(seed) for percent in DISCOUNTS)
 
 
+@lru_cache(maxsize=8)
 def unit_price(seed: int) -> Vocabulary:
     """List the texts of prices: those of the items of this seed, then the bad ones."""
     return Vocabulary(
