@@ -570,6 +570,7 @@ class TestAccounts:
             assert cluster.parent == system
             assert stat.S_IMODE(private.stat().st_mode) == 0o700
             assert stat.S_IMODE(cluster.stat().st_mode) == 0o700
+            assert (cluster / "windlass-data-folder").read_text() == f"{private / 'pg'}\n"
             _fill(handle.dsn())
             handle.stop()
             private.chmod(0o755)  # opened later: the data stays where it is

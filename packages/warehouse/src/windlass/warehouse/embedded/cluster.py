@@ -143,6 +143,8 @@ def create(cluster: Cluster, binaries: Binaries, *, durable: bool) -> None:
         shutil.rmtree(building, ignore_errors=True)
         raise
     write_private(cluster.pass_file, f"*:*:*:{SUPERUSER}:{password}\n")
+    # Tells a person whose data this is, when they find it in the system folder.
+    write_private(building / "windlass-data-folder", f"{cluster.state_dir}\n")
     building.rename(home)
     if outside:
         cluster.location_file.write_text(str(home))

