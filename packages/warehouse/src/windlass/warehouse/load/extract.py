@@ -149,21 +149,21 @@ def _between(origin: PgConnection, connection: PgConnection, target: Table, quer
         found = _query_columns(origin, query)
         columns = columns_named(target, [name for name, *_ in found], source="The query")
         options = "format binary" if _same_types(found, columns) else "format text"
+        options += ", encoding 'UTF8'"
         prefix = "copy (\n"
-        text = f"{prefix}{query.text}\n) to stdout with ({options}, encoding 'UTF8')"
-        if options == "format binary":
-            text = f"{prefix}{query.text}\n) to stdout with ({options})"
-        statement = copy_statement(target, columns, f"{options}, encoding 'UTF8'")
-        with origin.cursor() as reader, connection.cursor() as writer, writer.copy(statement) as into:
-            try:
-                with reader.copy(text.encode(origin.info.encoding)) as out:
-                    for block in _blocks(out):
-                        into.write(block)
-            except psycopg.Error as error:
-                if error.diag.statement_position or origin.broken:
-                    raise explain_failure(error, query, prefix=len(prefix)) from error
-                raise
-        return writer.rowcount
+        text = f"{prefix}{query.text}\n) to stdout with ({options})"
+        statement = copy_statement(target, columns, options)
+        with origin.cursor() as reader, connection.cursor() as writer:
+            with writer.copy(statement) as into:
+                try:
+                    with reader.copy(text.encode(origin.info.encoding)) as out:
+                        for block in _blocks(out):
+                            into.write(block)
+                except psycopg.Error as error:
+                    if error.diag.statement_position or not writer.connection.broken and origin.broken:
+                        raise explain_failure(error, query, prefix=len(prefix)) from error
+                    raise
+            return writer.rowcount
 
 
 def _same_types(found: list[tuple[str, int, str]], columns: tuple[Column, ...]) -> bool:

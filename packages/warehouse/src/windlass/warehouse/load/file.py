@@ -1,0 +1,254 @@
+"""Files into tables by COPY: all or nothing, the same content once, and every problem with its place."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO, Literal, TypeAlias
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from windlass.warehouse.errors import LoadError
+from windlass.warehouse.load.context import NO_TASK, RunContext
+from windlass.warehouse.load.copying import Mode, copy_statement, remove_old_rows
+from windlass.warehouse.load.csv_file import diagnose_csv, header_places
+from windlass.warehouse.load.diagnosis import Diagnosis
+from windlass.warehouse.load.encoding import diagnose_encoding
+from windlass.warehouse.load.errors import FileProblem, FileRejectedError
+from windlass.warehouse.load.jsonl_file import JsonLineError, diagnose_jsonl, first_keys, json_lines, row_of
+from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table
+from windlass.warehouse.transform.bind import advice_for
+
+__all__ = ["FileFormat", "FileResult", "load_file"]
+
+FileFormat: TypeAlias = Literal["csv", "jsonl"]
+
+_SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_BLOCK = 256 * 1024
+_END_OF_DATA = re.compile(rb"(?:^|[\r\n])\\\.(?:[\r\n]|$)")
+_ADVICE = "Correct the file, or ask its sender for another one, and load it again."
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of a file.
+
+    Attributes:
+        table: The table.
+        rows: Rows of the file that are in the table.
+        skipped: Whether the same content had been loaded before, so that nothing was done.
+        sha256: Digest of the content, in hex.
+    """
+
+    table: str
+    rows: int
+    skipped: bool
+    sha256: str
+
+
+def load_file(
+    connection: PgConnection,
+    *,
+    file: str | PathLike[str],
+    table: str,
+    format: FileFormat | None = None,  # noqa: A002 - the word configs use
+    mode: Mode = "append",
+    context: RunContext = NO_TASK,
+) -> FileResult:
+    """Load a CSV file with a header, or a file of JSON lines, its columns matched to the table's by name.
+
+    The same content is loaded once into a table: `ops.loaded_file` remembers its digest, and of two loads at
+    once the second waits and does nothing. An empty CSV value is null, a quoted empty one is an empty text.
+
+    Args:
+        connection: Connection to the warehouse; a transaction of its own, or a savepoint inside the caller's.
+        file: The file, UTF-8.
+        table: The table to load, `schema.name`.
+        format: `csv` or `jsonl`; by the file's suffix if not given.
+        mode: `append` keeps the table's rows; `replace` removes them first, in the same transaction.
+        context: Who loads: noted in `ops.loaded_file`.
+
+    Raises:
+        FileRejectedError: The file has problems; the first 20 are told with line and column. Nothing was loaded.
+        TableError: There is no such table.
+        LoadError: The file cannot be read, or changed while it was.
+    """
+    path = Path(file)
+    kind = format or _SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        known = ", ".join(_SUFFIXES)
+        raise LoadError(f"Cannot tell the format of {path}.", advice=f"Give format, or a suffix of {known}.")
+    try:
+        digest = _digest(path)
+        with connection.transaction():
+            target = describe_table(connection, table)
+            known_rows = _claim(connection, target, path, digest, mode=mode, context=context)
+            if known_rows is not None:
+                return FileResult(str(target), known_rows, skipped=True, sha256=digest)
+            columns = _columns(connection, path, kind, target)
+            rows = _copy(connection, path, kind, target, columns)
+            if _digest(path) != digest:
+                raise LoadError(f"{path} changed while it was read.", advice="Load it when it is complete.")
+            connection.execute(
+                "update ops.loaded_file set row_count = %s where target_table = %s and content_sha256 = %s",
+                [rows, str(target), digest],
+            )
+            return FileResult(str(target), rows, skipped=False, sha256=digest)
+    except OSError as error:
+        raise LoadError(
+            f"Cannot read {path}: {error.strerror or error}.", advice="Check the path and its permissions."
+        ) from error
+    except psycopg.Error as error:
+        raise LoadError(
+            f"Loading {path} into {table} failed: {error.diag.message_primary or error}. Nothing was loaded.",
+            advice=advice_for(error),
+        ) from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _claim(
+    connection: PgConnection, target: Table, path: Path, digest: str, *, mode: Mode, context: RunContext
+) -> int | None:
+    """Note the content as loaded; its row count if it was already. Waits for another load of the same content."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        if mode == "replace":
+            cursor.execute(_lock("share row exclusive", target))
+            cursor.execute(
+                "select content_sha256, row_count from ops.loaded_file where target_table = %s", [str(target)]
+            )
+            loaded = dict(cursor.fetchall())
+            if loaded.keys() == {digest}:
+                return int(loaded[digest])
+            remove_old_rows(connection, target)
+        else:
+            # Before the ledger's row, in the order of a replacing load, so that the two cannot deadlock.
+            cursor.execute(_lock("row exclusive", target))
+        cursor.execute(
+            "insert into ops.loaded_file (target_table, content_sha256, file_name, row_count, dag_id, run_id, "
+            "task_id, map_index) values (%s, %s, %s, 0, %s, %s, %s, %s) on conflict do nothing",
+            [
+                str(target),
+                digest,
+                path.name,
+                context.dag_id,
+                context.run_id,
+                context.task_id,
+                context.map_index,
+            ],
+        )
+        if cursor.rowcount:
+            return None
+        cursor.execute(
+            "select row_count from ops.loaded_file where target_table = %s and content_sha256 = %s",
+            [str(target), digest],
+        )
+        (rows,) = cursor.fetchone() or (0,)
+        return int(rows)
+
+
+def _lock(strength: str, target: Table) -> sql.Composed:
+    return sql.SQL("lock table {} in {} mode").format(target.name.identifier, sql.SQL(strength))  # type: ignore[arg-type]
+
+
+def _columns(connection: PgConnection, path: Path, kind: FileFormat, target: Table) -> tuple[Column, ...]:
+    """The table's columns in the order of the file."""
+    found = header_places(path) if kind == "csv" else [(name, 1, 1) for name in first_keys(path) or ()]
+    diagnosis = Diagnosis(connection)
+    columns: dict[str, Column] = {}
+    for name, line, place in found:
+        column = target.columns.get(name)
+        if column is None:
+            diagnosis.add(line, place, f"Column {name!r} is unknown to {target}.")
+        elif not column.is_writable:
+            diagnosis.add(line, place, f"{target} fills column {name!r} itself.")
+        elif name in columns:
+            diagnosis.add(line, place, f"Column {name!r} is there twice.")
+        else:
+            columns[name] = column
+    for column in target.columns.values():
+        if column.name not in columns and not column.is_filled_by_table and found:
+            diagnosis.add(1, 1, f"Column {column.name!r} of {target} is missing.")
+    if not found:
+        diagnosis.add(1, 1, "The file is empty." if path.stat().st_size == 0 else "The first line cannot be read.")
+    if diagnosis.problems():
+        diagnose_encoding(path, diagnosis)
+        raise FileRejectedError(str(path), diagnosis.problems(), advice=_ADVICE)
+    return tuple(columns.values())
+
+
+def _copy(
+    connection: PgConnection, path: Path, kind: FileFormat, target: Table, columns: tuple[Column, ...]
+) -> int:
+    try:
+        with connection.transaction():
+            copy = _copy_csv if kind == "csv" else _copy_jsonl
+            return copy(connection, path, target, columns)
+    except (psycopg.DataError, psycopg.IntegrityError, UnicodeError, _UnsafeFile, JsonLineError) as error:
+        raise _rejected(connection, path, kind, columns, error) from error
+
+
+class _UnsafeFile(Exception):  # noqa: N818 - never leaves this module
+    """The file holds what COPY would read otherwise than it stands there."""
+
+
+def _copy_csv(connection: PgConnection, path: Path, target: Table, columns: tuple[Column, ...]) -> int:
+    statement = copy_statement(target, columns, "format csv, header true, encoding 'UTF8'")
+    with connection.cursor() as cursor, path.open("rb") as file:
+        if file.read(3) == codecs.BOM_UTF8:
+            raise _UnsafeFile
+        file.seek(0)
+        with cursor.copy(statement) as copy:
+            for block in _blocks(file):
+                copy.write(block)
+        return cursor.rowcount
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    tail = b""
+    while block := file.read(_BLOCK):
+        # PostgreSQL before 18 takes such a line for the end, and drops what follows without a word.
+        if b"\\." in tail + block and _END_OF_DATA.search(tail + block):
+            raise _UnsafeFile
+        tail = block[-4:]
+        yield block
+
+
+def _copy_jsonl(connection: PgConnection, path: Path, target: Table, columns: tuple[Column, ...]) -> int:
+    with connection.cursor() as cursor:
+        with cursor.copy(copy_statement(target, columns, "format text, encoding 'UTF8'")) as copy:
+            for line in json_lines(path):
+                copy.write_row(row_of(line, columns))
+        return cursor.rowcount
+
+
+def _rejected(
+    connection: PgConnection, path: Path, kind: FileFormat, columns: tuple[Column, ...], error: Exception
+) -> FileRejectedError:
+    """Everything that is wrong with a file that could not be copied; at least what PostgreSQL says."""
+    diagnosis = Diagnosis(connection)
+    diagnose_encoding(path, diagnosis)
+    diagnose = diagnose_csv if kind == "csv" else diagnose_jsonl
+    diagnose(path, columns, diagnosis)
+    problems = diagnosis.problems()
+    if not problems:
+        problems = (_postgres_problem(error),)
+    return FileRejectedError(str(path), problems, advice=_ADVICE)
+
+
+def _postgres_problem(error: Exception) -> FileProblem:
+    if not isinstance(error, psycopg.Error):
+        return FileProblem(1, 1, str(error) or "A line holds \\. alone, which PostgreSQL takes for the end.")
+    line = re.search(r"line (\d+)", error.diag.context or "")
+    detail = f" {error.diag.message_detail}" if error.diag.message_detail else ""
+    return FileProblem(int(line[1]) if line else 1, 1, f"{error.diag.message_primary or error}.{detail}")

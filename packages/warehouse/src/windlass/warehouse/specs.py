@@ -1,0 +1,151 @@
+"""The operators as configs see them: names, parameters and what they mean. Imports neither Airflow nor psycopg."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "EXTRACT_LOAD",
+    "LOAD_FILE",
+    "PUBLISH",
+    "TRANSFORM",
+    "ExtractLoadParameters",
+    "LoadFileParameters",
+    "LookupParameters",
+    "OperatorSpec",
+    "PublishParameters",
+    "TransformParameters",
+]
+
+ConfigFile = Annotated[str, Field(min_length=1, json_schema_extra={"format": "config-file"})]
+TableName = Annotated[str, Field(min_length=1, examples=["staging.sale"])]
+ColumnName = Annotated[str, Field(min_length=1)]
+Parameters = Annotated[
+    dict[str, Any] | None,
+    Field(description="Values bound to %(name)s in the SQL; each must be used. Objects are bound as jsonb."),
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    conn_id: str = Field("warehouse_default", min_length=1, description="Airflow connection of the warehouse.")
+
+
+class _WithSql(_Model):
+    sql: str | None = Field(None, min_length=1, description="The SQL; or give sql_file.")
+    sql_file: ConfigFile | None = Field(None, description="UTF-8 file with the SQL, beside the config.")
+    parameters: Parameters = None
+
+    @model_validator(mode="after")
+    def _one_sql(self) -> _WithSql:
+        if (self.sql is None) == (self.sql_file is None):
+            raise ValueError("exactly one of sql and sql_file is needed")
+        return self
+
+
+class ExtractLoadParameters(_WithSql):
+    """Parameters of `warehouse.extract_load`."""
+
+    table: TableName = Field(description="Table to load, schema.name. Columns are matched by name.")
+    source_conn_id: str | None = Field(
+        None, min_length=1, description="Airflow connection to run the query on; the warehouse's own by default."
+    )
+    mode: Literal["replace", "append"] = Field(
+        "replace", description="replace: remove the table's rows first, in the same transaction. append: keep them."
+    )
+
+
+class LoadFileParameters(_Model):
+    """Parameters of `warehouse.load_file`."""
+
+    file: ConfigFile = Field(description="UTF-8 file: CSV with a header line, or JSON lines.")
+    table: TableName = Field(description="Table to load, schema.name. Columns are matched by name.")
+    format: Literal["csv", "jsonl"] | None = Field(None, description="The format; by the file's suffix by default.")
+    mode: Literal["replace", "append"] = Field(
+        "append", description="append: keep the table's rows. replace: remove them first, in the same transaction."
+    )
+
+
+class TransformParameters(_WithSql):
+    """Parameters of `warehouse.transform`."""
+
+
+class LookupParameters(BaseModel):
+    """Where a target column's value is found."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    table: TableName = Field(description="Table to look in, schema.name.")
+    column: ColumnName = Field(description="Its column that holds the value.")
+    on: Annotated[dict[ColumnName, ColumnName], Field(min_length=1)] = Field(
+        description="Its columns, and the columns of the query that they must equal."
+    )
+    valid_at: ColumnName | None = Field(
+        None,
+        description="Column of the query with the time the value must hold for: valid_from <= valid_at < valid_to.",
+    )
+
+
+class PublishParameters(_WithSql):
+    """Parameters of `warehouse.publish`."""
+
+    table: TableName = Field(description="Table to publish into, schema.name. Its constraints judge the rows.")
+    source_table: TableName = Field(
+        description="Table the rows were landed in; the query must give one row for each of its rows."
+    )
+    key: Annotated[list[ColumnName], Field(min_length=1)] = Field(
+        description="Natural key of the target: the columns of its primary key or of a unique constraint."
+    )
+    row_key: ColumnName | None = Field(
+        None, description="Column of the query that names a row in the rejects; the first of key by default."
+    )
+    lookups: dict[ColumnName, LookupParameters] | None = Field(
+        None, description="For target columns found in other tables, such as surrogate keys: where."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSpec:
+    """An operator that configs can name.
+
+    Attributes:
+        name: Its short name.
+        operator: Import path of its class.
+        parameters: Model of its parameters.
+        summary: One line on what it does.
+    """
+
+    name: str
+    operator: str
+    parameters: type[BaseModel]
+    summary: str
+
+
+EXTRACT_LOAD = OperatorSpec(
+    "warehouse.extract_load",
+    "windlass.warehouse.operators.ExtractLoadOperator",
+    ExtractLoadParameters,
+    "Stream the rows of a query into a table, in one transaction and constant memory.",
+)
+LOAD_FILE = OperatorSpec(
+    "warehouse.load_file",
+    "windlass.warehouse.operators.LoadFileOperator",
+    LoadFileParameters,
+    "Load a CSV or JSON-lines file by COPY: all or nothing, and the same content once.",
+)
+TRANSFORM = OperatorSpec(
+    "warehouse.transform",
+    "windlass.warehouse.operators.TransformOperator",
+    TransformParameters,
+    "Run the statements of a SQL file in one transaction, with bound parameters and row counts.",
+)
+PUBLISH = OperatorSpec(
+    "warehouse.publish",
+    "windlass.warehouse.operators.PublishOperator",
+    PublishParameters,
+    "Publish landed rows that the target's own constraints accept; reject the others with every reason.",
+)
