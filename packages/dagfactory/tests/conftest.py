@@ -1,4 +1,4 @@
-"""What tests share: an Airflow home of the session's own, a tiny installed operator package, and a writer of configs."""
+"""What tests share: an Airflow home of their own, a tiny operator package, and a writer of configs."""
 
 from __future__ import annotations
 

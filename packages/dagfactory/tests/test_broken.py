@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from windlass.dagfactory.diagnostics import CODES
 from windlass.dagfactory.discovery import ConfigFile, discover
 from windlass.dagfactory.validation import validate_configs
@@ -15,7 +16,11 @@ pytestmark = pytest.mark.integration  # class paths import Airflow
 
 BROKEN = Path(__file__).parent / "broken"
 CASES = sorted(folder.name for folder in BROKEN.iterdir())
-MADE_HERE = {"WDF001", "WDF002", "WDF601"}  # a loop of links, a file of 1 MiB, an Airflow that is set up wrong
+MADE_HERE = {
+    "WDF001",
+    "WDF002",
+    "WDF601",
+}  # a loop of links, a file of 1 MiB, an Airflow that is set up wrong
 
 
 def reported(folder: Path) -> list[dict[str, object]]:
@@ -34,7 +39,9 @@ def test_a_broken_config_is_reported_as_expected(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_broken_config_shows_its_own_code(case: str) -> None:
-    assert case in {diagnostic["code"] for diagnostic in json.loads((BROKEN / case / "expected.json").read_text())}
+    assert case in {
+        diagnostic["code"] for diagnostic in json.loads((BROKEN / case / "expected.json").read_text())
+    }
 
 
 def test_every_code_has_a_broken_config() -> None:
@@ -52,7 +59,10 @@ def test_a_loop_of_links_is_reported(tmp_path: Path) -> None:
 def test_an_airflow_that_is_set_up_wrong_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from windlass.dagfactory import build
 
-    bash = {"operator": "airflow.providers.standard.operators.bash.BashOperator", "args": {"bash_command": "true"}}
+    bash = {
+        "operator": "airflow.providers.standard.operators.bash.BashOperator",
+        "args": {"bash_command": "true"},
+    }
     config = {"dag_id": "sales_daily_load_v1", "tasks": {"run": bash}}
     (tmp_path / "sales_daily_load_v1.dag.json").write_text(json.dumps(config))
     monkeypatch.setenv("AIRFLOW__CORE__MAX_ACTIVE_RUNS_PER_DAG", "many")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from windlass.dagfactory import ConfigError, ConfigFile, Registry, analyse, analyse_all, analyse_bytes
 from windlass.dagfactory.analysis import Analysis
 
@@ -31,7 +32,13 @@ def test_a_sound_config_has_no_findings(config: dict[str, Any]) -> None:
 
 
 def test_mistakes_of_all_kinds_are_found_at_once(config: dict[str, Any]) -> None:
-    config |= {"shedule": 1, "timezone": "Mars", "catchup": "no", "start_date": "yesterday", "schedule": "@dayly"}
+    config |= {
+        "shedule": 1,
+        "timezone": "Mars",
+        "catchup": "no",
+        "start_date": "yesterday",
+        "schedule": "@dayly",
+    }
     config["tasks"]["run"] = {"operator": "trial.run", "depends_on": ["nte"], "timeout": "soon"}
     assert {code for code, _ in codes(config)} == {
         "WDF101", "WDF103", "WDF105", "WDF107", "WDF201", "WDF202", "WDF206", "WDF301"
@@ -46,13 +53,24 @@ def test_a_config_with_mistakes_is_not_handed_out(config: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize(
     "schedule",
-    ["0 5 * * *", "*/15 8-17 * * mon-fri", "0 0 29 2 *", "@once", "@continuous", "@quarterly", "0 0 L * *", None],
+    [
+        "0 5 * * *",
+        "*/15 8-17 * * mon-fri",
+        "0 0 29 2 *",
+        "@once",
+        "@continuous",
+        "@quarterly",
+        "0 0 L * *",
+        None,
+    ],
 )
 def test_schedules(config: dict[str, Any], schedule: str | None) -> None:
     assert codes(config | {"schedule": schedule}) == []
 
 
-@pytest.mark.parametrize("schedule", ["@dayly", "0 5 * *", "0 24 * * *", "0 0 31 2 *", "a b c d e", "* * * * * * *"])
+@pytest.mark.parametrize(
+    "schedule", ["@dayly", "0 5 * *", "0 24 * * *", "0 0 31 2 *", "a b c d e", "* * * * * * *"]
+)
 def test_what_is_no_schedule(config: dict[str, Any], schedule: str) -> None:
     assert codes(config | {"schedule": schedule}) == [("WDF201", "$.schedule")]
 
@@ -78,10 +96,14 @@ def test_dates_in_order_and_in_range(config: dict[str, Any]) -> None:
 
 
 def test_continuous_runs_one_at_a_time(config: dict[str, Any]) -> None:
-    assert codes(config | {"schedule": "@continuous", "max_active_runs": 2}) == [("WDF210", "$.max_active_runs")]
+    assert codes(config | {"schedule": "@continuous", "max_active_runs": 2}) == [
+        ("WDF210", "$.max_active_runs")
+    ]
 
 
-@pytest.mark.parametrize("dag_id", ["sales", "sales_v1", "Sales_daily_v1", "sales_daily", "sales__daily_v1", "a-b_c_v1"])
+@pytest.mark.parametrize(
+    "dag_id", ["sales", "sales_v1", "Sales_daily_v1", "sales_daily", "sales__daily_v1", "a-b_c_v1"]
+)
 def test_the_convention_of_names(config: dict[str, Any], dag_id: str) -> None:
     file = ConfigFile(f"{dag_id}/dag.json", f"/configs/{dag_id}/dag.json")
     assert [found.code for found in check(config | {"dag_id": dag_id}, file).diagnostics()] == ["WDF203"]
@@ -105,7 +127,9 @@ def test_every_knot_of_tasks_is_named_from_its_first_task(config: dict[str, Any]
 def test_a_long_chain_of_tasks_is_no_trouble(config: dict[str, Any]) -> None:
     names = [f"t{index}" for index in range(3000)]
     chain = zip(names, [None, *names], strict=False)
-    config["tasks"] = {n: {"operator": "trial.note", "depends_on": [b] if b else []} for n, b in reversed([*chain])}
+    config["tasks"] = {
+        n: {"operator": "trial.note", "depends_on": [b] if b else []} for n, b in reversed([*chain])
+    }
     assert codes(config) == []
     config["tasks"]["t0"]["depends_on"] = ["t2999"]
     assert [code for code, _ in codes(config)] == ["WDF207"]
@@ -209,7 +233,9 @@ def test_one_dag_id_in_two_files_is_reported_in_both(tmp_path: Path, config: dic
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "sales_daily_load_v1.dag.json").write_text(json.dumps(config))
-    files = [ConfigFile.at(tmp_path / name / "sales_daily_load_v1.dag.json", name=name) for name in ("a", "b")]
+    files = [
+        ConfigFile.at(tmp_path / name / "sales_daily_load_v1.dag.json", name=name) for name in ("a", "b")
+    ]
     messages = [found.message for analysis in analyse_all(files) for found in analysis.diagnostics()]
     assert messages == ["this DAG id is claimed by b too", "this DAG id is claimed by a too"]
 
@@ -235,4 +261,3 @@ def test_an_empty_registry_knows_no_short_name(config: dict[str, Any]) -> None:
     data = json.dumps(config).encode()
     found = analyse_bytes(data, file=FILE, registry=Registry([])).diagnostics()
     assert {diagnostic.code for diagnostic in found} == {"WDF301"}
-

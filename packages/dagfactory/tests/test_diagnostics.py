@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
+
 from windlass.dagfactory import ConfigError, Diagnostic, StubsError, render_text
 from windlass.dagfactory.diagnostics import CODES, Code, did_you_mean, json_path
 from windlass.dagfactory.errors import UnknownOperatorError
@@ -46,7 +47,9 @@ def test_a_long_line_is_cut_around_the_mark() -> None:
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
-    text = render_text([diagnostic(source_line="a\x1b[31m\tb", message="x\x1b]0;y", file="f\nile", column=1, length=50)])
+    text = render_text(
+        [diagnostic(source_line="a\x1b[31m\tb", message="x\x1b]0;y", file="f\nile", column=1, length=50)]
+    )
     assert "\x1b" not in text
     assert len(text.splitlines()) == 4
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from windlass.dagfactory.document import MAX_DEPTH, Document, Problem, parse_document, read_bytes
 from windlass.dagfactory.document.scan import scan
 
@@ -157,7 +158,11 @@ def test_no_near_json_raises_and_both_passes_agree_on_what_is_sound(text: str) -
 def test_reading_reports_what_is_no_file(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    for path, reason in ((tmp_path, "not a regular file"), (fifo, "not a regular file"), (tmp_path / "x", "No such")):
+    for path, reason in (
+        (tmp_path, "not a regular file"),
+        (fifo, "not a regular file"),
+        (tmp_path / "x", "No such"),
+    ):
         found = read_bytes(path)
         assert isinstance(found, Problem)
         assert reason in found.message

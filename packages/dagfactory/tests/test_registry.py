@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint
 
 import pytest
+
 from windlass.dagfactory import Registry
 from windlass.dagfactory.errors import UnknownOperatorError, UnusableOperatorError
 from windlass.dagfactory.registry import GROUP, OperatorSpec, file_parameters, is_class_path
@@ -50,7 +51,14 @@ def test_a_name_that_two_packages_register_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a.b.Class", True), ("a.Class", True), ("Class", False), ("a.b", False), ("a..B", False), ("a.B()", False)],
+    [
+        ("a.b.Class", True),
+        ("a.Class", True),
+        ("Class", False),
+        ("a.b", False),
+        ("a..B", False),
+        ("a.B()", False),
+    ],
 )
 def test_class_paths_are_told_by_their_shape(name: str, expected: bool) -> None:
     assert is_class_path(name) is expected

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from windlass.dagfactory import ConfigFile, StubFolder, StubsError, discover
 from windlass.dagfactory.inputs import take_inputs, unchanged
 from windlass.dagfactory.stubs import SyncResult
@@ -28,11 +30,23 @@ def age(*paths: Path) -> None:
             os.utime(found, (time.time() - 60, time.time() - 60), follow_symlinks=False)
 
 
+def age_entries(stubs: StubFolder) -> None:
+    """Let the ledger trust the stamps that the files have now, as it would some seconds later."""
+    entries = stubs._ledger.load()
+    for name, entry in entries.items():
+        folder = (stubs.configs / name).parent
+        stats = {file: (folder / file).stat() for file in entry.watch}
+        watch = {file: (s.st_mtime_ns, s.st_ctime_ns, s.st_size, s.st_ino) for file, s in stats.items()}
+        entries[name] = replace(entry, watch=watch)
+
+
 @pytest.fixture
 def configs(tmp_path: Path, config: dict[str, Any], write_config: WriteConfig) -> Path:
     for name in ("sales_daily_load_v1", "sales_hourly_load_v1"):
         write_config(tmp_path / "configs" / "sales", config | {"dag_id": name}, name)
-    (tmp_path / "configs" / "crm_daily_sync_v1.dag.json").write_text(json.dumps(config | {"dag_id": "crm_daily_sync_v1"}))
+    (tmp_path / "configs" / "crm_daily_sync_v1.dag.json").write_text(
+        json.dumps(config | {"dag_id": "crm_daily_sync_v1"})
+    )
     return tmp_path / "configs"
 
 
@@ -46,7 +60,14 @@ def names(root: Path) -> list[str]:
 
 
 def test_configs_are_found_by_name_and_nothing_else_is(configs: Path) -> None:
-    for name in ("x.json", ".dag.json", "dag.yaml", "sales/dag.json.py", ".hidden/dag.json", "node_modules/dag.json"):
+    for name in (
+        "x.json",
+        ".dag.json",
+        "dag.yaml",
+        "sales/dag.json.py",
+        ".hidden/dag.json",
+        "node_modules/dag.json",
+    ):
         (configs / name).parent.mkdir(exist_ok=True)
         (configs / name).write_text("{}")
     (configs / "folder" / "dag.json").mkdir(parents=True)
@@ -83,7 +104,9 @@ def test_a_name_that_is_no_utf8_is_told_of(configs: Path) -> None:
     assert "UTF-8" in problem.reason
 
 
-def test_every_config_gets_a_stub_that_safe_mode_takes_for_a_dag_file(stubs: StubFolder, configs: Path) -> None:
+def test_every_config_gets_a_stub_that_safe_mode_takes_for_a_dag_file(
+    stubs: StubFolder, configs: Path
+) -> None:
     result = stubs.sync()
     assert (result.configs, len(result.written), result.removed, result.problems) == (3, 3, (), ())
     stub = stubs.stubs / "sales" / "sales_daily_load_v1" / "dag.json.py"
@@ -125,6 +148,26 @@ def test_an_edit_touches_its_own_stub_only(stubs: StubFolder, configs: Path) -> 
     assert after[touched] > before[touched]
 
 
+def test_an_edit_is_touched_once_more_because_airflow_may_forget_it(configs: Path, tmp_path: Path) -> None:
+    path = configs / "crm_daily_sync_v1.dag.json"
+    stub = tmp_path / "stubs" / "crm_daily_sync_v1.dag.json.py"
+    for settle_after, again in ((0, True), (60, False)):
+        stubs = StubFolder(configs, tmp_path / "stubs", settle_after=settle_after)
+        stubs.sync()
+        path.write_text(path.read_text() + "\n")
+        stubs.sync()
+        mtimes = [stub.stat().st_mtime_ns]
+        for _ in range(3):
+            time.sleep(0.001)
+            # Stamps as young as these are not trusted, so each refresh reads the config; it is not written
+            # again.
+            age_entries(stubs)
+            assert stubs.sync().written == ()
+            mtimes.append(stub.stat().st_mtime_ns)
+        assert (mtimes[0] < mtimes[1]) is again
+        assert mtimes[1] == mtimes[2] == mtimes[3]
+
+
 @pytest.mark.parametrize("args", [{"sql_file": "sql/run.sql"}, {"sql": "x", "scripts": ["sql/run.sql"]}])
 def test_a_file_that_the_config_names_counts(
     stubs: StubFolder, configs: Path, config: dict[str, Any], write_config: WriteConfig, args: dict[str, Any]
@@ -152,7 +195,9 @@ def test_a_file_that_appears_is_seen_by_stamps_alone(
     config["tasks"] = {"run": {"operator": "trial.run_sql", "args": {"sql_file": "run.sql"}}}
     file = ConfigFile.at(write_config(tmp_path, config))
     deadline = time.monotonic() + 20
-    while None in (watch := take_inputs(file).watch).values():  # until the stamps are old enough to be trusted
+    while (
+        None in (watch := take_inputs(file).watch).values()
+    ):  # until the stamps are old enough to be trusted
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert unchanged(file, watch)
@@ -160,7 +205,9 @@ def test_a_file_that_appears_is_seen_by_stamps_alone(
     assert not unchanged(file, watch)
 
 
-def test_a_large_file_counts_by_its_stamp(tmp_path: Path, config: dict[str, Any], write_config: WriteConfig) -> None:
+def test_a_large_file_counts_by_its_stamp(
+    tmp_path: Path, config: dict[str, Any], write_config: WriteConfig
+) -> None:
     config["tasks"] = {"run": {"operator": "trial.run_sql", "args": {"sql_file": "big.sql"}}}
     file = ConfigFile.at(write_config(tmp_path, config))
     big = file.folder / "big.sql"
@@ -205,7 +252,9 @@ def test_files_of_others_are_never_removed(stubs: StubFolder, configs: Path) -> 
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"{}", b"[1]", b'{"identity": 1, "configs": {}}'])
-def test_a_lost_or_damaged_ledger_is_made_anew(stubs: StubFolder, configs: Path, damage: bytes | None) -> None:
+def test_a_lost_or_damaged_ledger_is_made_anew(
+    stubs: StubFolder, configs: Path, damage: bytes | None
+) -> None:
     stubs.sync()
     ledger = stubs.stubs / ".windlass" / "state.json"
     ledger.unlink()
@@ -240,7 +289,10 @@ def test_two_configs_of_one_name_get_stubs_that_tell_of_each_other(stubs: StubFo
     twin.parent.mkdir()
     twin.write_text((configs / "crm_daily_sync_v1.dag.json").read_text())
     assert set(stubs.sync().written) == {"crm_daily_sync_v1.dag.json", "twin/crm_daily_sync_v1.dag.json"}
-    assert "also_in=['crm_daily_sync_v1.dag.json']" in (stubs.stubs / "twin/crm_daily_sync_v1.dag.json.py").read_text()
+    assert (
+        "also_in=['crm_daily_sync_v1.dag.json']"
+        in (stubs.stubs / "twin/crm_daily_sync_v1.dag.json.py").read_text()
+    )
     twin.unlink()
     assert stubs.sync().written == ("crm_daily_sync_v1.dag.json",)
     assert "also_in" not in (stubs.stubs / "crm_daily_sync_v1.dag.json.py").read_text()
@@ -261,15 +313,19 @@ def test_a_folder_that_cannot_be_written_is_told_of(configs: Path, tmp_path: Pat
         StubFolder(configs, tmp_path / "file").sync()
 
 
-def test_odd_names_survive_into_the_stub(tmp_path: Path, config: dict[str, Any], write_config: WriteConfig) -> None:
-    root = tmp_path / "it's \"so\"\nodd é"
+def test_odd_names_survive_into_the_stub(
+    tmp_path: Path, config: dict[str, Any], write_config: WriteConfig
+) -> None:
+    root = tmp_path / 'it\'s "so"\nodd é'
     config["tasks"] = {"run": {"operator": "trial.run_sql", "args": {"sql": "x"}}}
     write_config(root / "sub 'x'", config)
     folder = StubFolder(root, tmp_path / "stubs")
     folder.sync()
     [stub] = folder.stubs.rglob("*.py")
     seen: dict[str, Any] = {}
-    text = stub.read_text().replace("from windlass.dagfactory.loader import load_config", "load_config = seen.update")
+    text = stub.read_text().replace(
+        "from windlass.dagfactory.loader import load_config", "load_config = seen.update"
+    )
     exec(text.replace("load_config(__file__, ", "load_config(config="), {"seen": seen})
     assert seen["config"] == str(root / "sub 'x'" / "sales_daily_load_v1" / "dag.json")
     assert seen["name"] == "sub 'x'/sales_daily_load_v1/dag.json"

@@ -11,7 +11,9 @@ from airflow.sdk import BaseOperator
 class LoadFile(BaseOperator):
     template_fields = ("table",)
 
-    def __init__(self, *, file: str, table: str, mode: str = "append", limits: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, file: str, table: str, mode: str = "append", limits: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.file, self.table, self.mode, self.limits = file, table, mode, limits
 

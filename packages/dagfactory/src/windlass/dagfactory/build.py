@@ -88,7 +88,9 @@ def build_dag(analysis: Analysis) -> DAG:
 def _dag(config: DagConfig, analysis: Analysis) -> ConfigDag:
     continuous = config.schedule == "@continuous"
     try:
-        runs = config.max_active_runs or (1 if continuous else _int_setting("core", "max_active_runs_per_dag"))
+        runs = config.max_active_runs or (
+            1 if continuous else _int_setting("core", "max_active_runs_per_dag")
+        )
         # Passed, because Airflow would look them up in its configuration for every DAG: a tenth of a build.
         dag = ConfigDag(
             config.dag_id,

@@ -8,6 +8,10 @@ Set it up in Airflow's configuration::
         "kwargs": {"configs": "/opt/airflow/configs"}}]
     file_parsing_sort_mode = modified_time
     min_file_process_interval = 600
+    bundle_refresh_check_interval = 1
+
+    [core]
+    min_serialized_dag_update_interval = 0
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from airflow.configuration import conf
 from airflow.dag_processing.bundles.base import BaseDagBundle
 from airflow.sdk import get_parsing_context
 
@@ -43,7 +48,9 @@ class ConfigDagBundle(BaseDagBundle):
         super().__init__(name=name, **kwargs)
         if not Path(configs).is_absolute():
             raise StubsError(configs, f"the bundle {name!r} needs an absolute path of configs in its kwargs")
-        self._stubs = StubFolder(configs, stubs or self.base_dir / "stubs")
+        # Airflow drops what it parses within this interval after the last change of a DAG.
+        interval = conf.getint("core", "min_serialized_dag_update_interval")
+        self._stubs = StubFolder(configs, stubs or self.base_dir / "stubs", settle_after=interval + 5)
 
     @property
     def path(self) -> Path:

@@ -9,7 +9,7 @@ __all__ = ["default_doc"]
 
 def default_doc(config: DagConfig) -> str:
     """Write the description and a table of the tasks in running order, the same for any order of keys."""
-    rows = [f"{_cell(config.description)}\n\n" if config.description else ""]
+    rows = [f"{config.description}\n\n" if config.description else ""]
     rows.append("| Task | Operator | After |\n|---|---|---|\n")
     for task_id in _in_order(config):
         task = config.tasks[task_id]

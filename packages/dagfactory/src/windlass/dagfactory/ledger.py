@@ -21,11 +21,13 @@ class Entry:
         digest: Of the config and the files it names.
         also_in: Other configs that claim the same DAG id.
         watch: Stamps of its files, by path relative to its folder.
+        settle_at: When to touch its stub once more (seconds since the epoch), or 0.
     """
 
     digest: str
     also_in: list[str]
     watch: Mapping[str, Stamp | None]
+    settle_at: float = 0
 
 
 class Ledger:
@@ -89,7 +91,10 @@ class Ledger:
         return self._folder / "dags"
 
     def _encode(self, entries: Mapping[str, Entry]) -> str:
-        rows = {name: [entry.digest, entry.also_in, entry.watch] for name, entry in entries.items()}
+        rows = {
+            name: [entry.digest, entry.also_in, entry.watch, entry.settle_at]
+            for name, entry in entries.items()
+        }
         return json.dumps({"identity": self._identity, "configs": rows}, separators=(",", ":"))
 
     def _decode(self, data: bytes) -> dict[str, Entry]:
@@ -99,7 +104,7 @@ class Ledger:
             if stored["identity"] != self._identity:
                 return {}
             rows = stored["configs"].items()
-            return {name: Entry(digest, also_in, _stamps(watch)) for name, (digest, also_in, watch) in rows}
+            return {name: Entry(row[0], row[1], _stamps(row[2]), row[3]) for name, row in rows}
         except (ValueError, LookupError, TypeError, AttributeError):
             return {}
 

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -73,14 +73,24 @@ class StubFolder:
         stubs: The folder of stubs; made if missing.
         relative: Whether stubs name their configs relative to themselves, to be moved or committed together,
             or absolutely.
+        settle_after: How many seconds after an edit its stub is touched once more. Airflow forgets an edit
+        that it
+            parses too soon after the one before (`[core] min_serialized_dag_update_interval`), or that is
+            made while it parses, until it parses the file again.
     """
 
     def __init__(
-        self, configs: str | os.PathLike[str], stubs: str | os.PathLike[str], *, relative: bool = False
+        self,
+        configs: str | os.PathLike[str],
+        stubs: str | os.PathLike[str],
+        *,
+        relative: bool = False,
+        settle_after: float = 35,
     ) -> None:
         self.configs = Path(absolute(configs))
         self.stubs = Path(absolute(stubs))
         self._relative = relative
+        self._settle_after = settle_after
         identity = [version("windlass-dagfactory"), str(self.configs), relative]
         self._ledger = Ledger(self.stubs / _OWN, identity)
 
@@ -140,16 +150,18 @@ class StubFolder:
             exists = os.path.exists(self._stub(config.name))  # noqa: PTH110 - a Path costs more than all else here
             present = exists and entry is not None and entry.also_in == also_in
             if present and entry is not None and unchanged(config, entry.watch):
-                entries[config.name] = entry
+                entries[config.name] = self._settled(config.name, entry) if entry.settle_at else entry
                 continue
             inputs = take_inputs(config)
+            settle_at = entry.settle_at if entry is not None else 0
             if not (present and entry is not None and entry.digest == inputs.digest):
                 problem = self._write_stub(config, also_in)
                 if problem is not None:
                     problems.append(problem)
                     continue
                 written.append(config.name)
-            entries[config.name] = Entry(inputs.digest, also_in, inputs.watch)
+                settle_at = time.time() + self._settle_after if entry is not None else 0
+            entries[config.name] = Entry(inputs.digest, also_in, inputs.watch, settle_at)
         removed = self._remove_gone(known, entries, unreadable)
         if entries != known or not self._ledger.exists:
             self._ledger.save(entries, (config.dag_name for config in configs if config.name in entries))
@@ -171,9 +183,15 @@ class StubFolder:
             if error.errno in _NAME_TROUBLE:
                 return Unreadable(config.name, f"no stub can be named after it: {error.strerror}; rename it")
             raise
-        now = time.time_ns()  # a file system's clock lags by milliseconds; Airflow compares with the real one
-        os.utime(stub, ns=(now, now))
+        _touch(stub)
         return None
+
+    def _settled(self, name: str, entry: Entry) -> Entry:
+        """Touch a stub once more when it is time to."""
+        if time.time() < entry.settle_at:
+            return entry
+        _touch(self._stub(name))
+        return replace(entry, settle_at=0)
 
     def _remove_gone(
         self, known: Mapping[str, Entry], entries: dict[str, Entry], unreadable: Sequence[Unreadable]
@@ -210,6 +228,11 @@ class StubFolder:
                 cache.rmdir()
             folder.rmdir()
             folder = folder.parent
+
+
+def _touch(stub: str | Path) -> None:
+    now = time.time_ns()  # a file system's clock lags by milliseconds; Airflow compares with the real one
+    os.utime(stub, ns=(now, now))
 
 
 def _is_ours(stub: Path) -> bool:

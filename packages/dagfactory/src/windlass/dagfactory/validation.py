@@ -18,8 +18,8 @@ def validate_configs(
 ) -> tuple[list[Analysis], list[Diagnostic]]:
     """Find every mistake in configs.
 
-    A sound config that names an operator by class path, for which Airflow is imported in any case, is built too:
-    what a constructor refuses is found before a run.
+    A sound config that names an operator by class path, for which Airflow is imported in any case, is built
+    too: what a constructor refuses is found before a run.
 
     Args:
         files: Which configs.

@@ -1,0 +1,253 @@
+"""The bundle in a real Airflow: its metadata database, its dag processor, its command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+WriteConfig = Callable[..., Path]
+
+EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
+BASH = "airflow.providers.standard.operators.bash.BashOperator"
+
+
+def airflow(
+    *arguments: str, environment: dict[str, str], check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "airflow"), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A metadata database, migrated once."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+    }
+    airflow("db", "migrate", environment=environment)
+    return home / "airflow.db"
+
+
+class Stand:
+    """One Airflow home with a copy of the migrated database, a folder of configs, and the bundle over it."""
+
+    def __init__(self, home: Path, database: Path) -> None:
+        self.configs = home / "configs 'x'"
+        self.configs.mkdir()
+        (home / "airflow.db").write_bytes(database.read_bytes())
+        self.url = f"sqlite:///{home}/airflow.db"
+        bundle = {
+            "name": "examples",
+            "classpath": "windlass.dagfactory.bundle.ConfigDagBundle",
+            "kwargs": {"configs": str(self.configs), "refresh_interval": 1},
+        }
+        self.environment = os.environ | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.url,
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
+            "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+            "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
+            "AIRFLOW__DAG_PROCESSOR__FILE_PARSING_SORT_MODE": "modified_time",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        }
+        self.stubs = home / "bundles" / "examples" / "stubs"
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        engine = create_engine(self.url)
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(text(statement))]
+        finally:
+            engine.dispose()
+
+    def live(self) -> set[str]:
+        return {row[0] for row in self.query("select dag_id from dag where not is_stale")}
+
+    def errors(self) -> dict[str, tuple[int, str]]:
+        rows = self.query("select filename, id, stacktrace from import_error")
+        return {filename: (identity, stacktrace) for filename, identity, stacktrace in rows}
+
+    def sources(self) -> dict[str, str]:
+        rows = self.query("select dag_id, source_code from dag_code order by last_updated")
+        return dict(rows)  # type: ignore[arg-type]
+
+    @contextmanager
+    def processor(self) -> Iterator[None]:
+        command = [str(Path(sys.executable).parent / "airflow"), "dag-processor"]
+        with (self.configs.parent / "processor.log").open("w") as log:
+            process = subprocess.Popen(
+                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+            try:
+                yield
+                assert process.poll() is None, (self.configs.parent / "processor.log").read_text()[-3000:]
+            finally:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(timeout=60)
+
+
+@pytest.fixture
+def stand(tmp_path: Path, database: Path, write_config: WriteConfig) -> Stand:
+    stand = Stand(tmp_path, database)
+    for name in ("sales_daily_load_v1", "crm_daily_sync_v1"):
+        tasks = {
+            "land": {"operator": BASH, "args": {"bash_command": "land.sh"}},
+            "note": {"operator": "trial.note", "args": {"text": "done"}, "depends_on": ["land"]},
+        }
+        path = write_config(stand.configs, {"dag_id": name, "start_date": "2026-01-01", "tasks": tasks}, name)
+        (path.parent / "land.sh").write_text("echo landed {{ ds }}\n")
+    write_config(stand.configs, '{\n  "dag_id": "hr_daily_load_v1",\n  "tasks": {},\n}', "hr_daily_load_v1")
+    return stand
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> float:
+    begin = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begin < seconds, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - begin
+
+
+BROKEN = "hr_daily_load_v1/dag.json.py"
+
+
+def test_reserialize_loads_what_is_sound_and_locates_what_is_not(stand: Stand) -> None:
+    for _ in range(2):
+        airflow("dags", "reserialize", environment=stand.environment)
+        assert stand.live() == {"sales_daily_load_v1", "crm_daily_sync_v1"}
+        [(file, (_, error))] = stand.errors().items()
+        assert file == BROKEN
+        assert "hr_daily_load_v1/dag.json:3:3: error WDF109: the DAG has no tasks" in error
+        assert "hr_daily_load_v1/dag.json:3:14: error WDF007" in error
+    assert len(stand.query("select id from dag_version")) == 2
+    assert "airflow" not in stand.sources()["sales_daily_load_v1"].split("Bash")[0].replace(
+        "airflow.providers", ""
+    )
+    assert json.loads(stand.sources()["sales_daily_load_v1"])["dag_id"] == "sales_daily_load_v1"
+
+
+def test_a_dag_runs_from_its_config(stand: Stand) -> None:
+    done = airflow("dags", "test", "sales_daily_load_v1", environment=stand.environment)
+    states = stand.query(
+        "select task_id, state from task_instance where dag_id = 'sales_daily_load_v1' order by 1"
+    )
+    assert states == [("land", "success"), ("note", "success")]
+    assert "landed 20" in done.stdout + done.stderr
+
+
+def test_the_processor_follows_edits_errors_and_deletions(stand: Stand, write_config: WriteConfig) -> None:
+    sales = stand.configs / "sales_daily_load_v1" / "dag.json"
+    with stand.processor():
+        until(lambda: len(stand.live()) == 2 and len(stand.errors()) == 1, "first parse")
+        first_error = stand.errors()
+        versions = stand.query("select count(*) from dag_version")
+
+        sales.write_text(sales.read_text().replace('"done"', '"edited"'))
+        until(lambda: "edited" in stand.sources()["sales_daily_load_v1"], "an edit")
+
+        (sales.parent / "land.sh").write_text("echo changed\n")
+        changed = "select count(*) from serialized_dag where data like '%echo changed%'"
+        until(lambda: stand.query(changed) == [(1,)], "an edit of a file that the config names")
+
+        config = json.loads(sales.read_text())
+        write_config(stand.configs, config | {"dag_id": "hr_daily_load_v1"}, "hr_daily_load_v1")
+        (stand.configs / "hr_daily_load_v1" / "land.sh").write_text("true\n")
+        assert (
+            stand.errors() == first_error
+        )  # the same rows: the error did not flicker through all these refreshes
+        until(lambda: not stand.errors() and len(stand.live()) == 3, "a correction")
+
+        sales.unlink()
+        until(lambda: stand.live() == {"crm_daily_sync_v1", "hr_daily_load_v1"}, "a deletion")
+        assert stand.errors() == {}
+        assert stand.query("select count(*) from dag_version where dag_id = 'crm_daily_sync_v1'") == [(1,)]
+        assert versions == [(2,)]
+
+
+def test_two_configs_of_one_dag_are_told_of_in_both(stand: Stand) -> None:
+    twin = stand.configs / "copy" / "crm_daily_sync_v1"
+    twin.mkdir(parents=True)
+    (twin / "dag.json").write_text((stand.configs / "crm_daily_sync_v1" / "dag.json").read_text())
+    airflow("dags", "reserialize", environment=stand.environment)
+    errors = {file: error for file, (_, error) in stand.errors().items() if file != BROKEN}
+    assert set(errors) == {"crm_daily_sync_v1/dag.json.py", "copy/crm_daily_sync_v1/dag.json.py"}
+    assert all("WDF205" in error for error in errors.values())
+    assert stand.live() == {"sales_daily_load_v1"}
+
+
+BUNDLE = """
+import sys
+from windlass.dagfactory.bundle import ConfigDagBundle
+bundle = ConfigDagBundle(name="examples", configs=sys.argv[1], stubs=sys.argv[2] or None)
+bundle.initialize()
+print(bundle.path, bundle.get_current_version(), sorted(
+    p.parent.name for p in bundle.path.rglob("*.json.py")))
+"""
+
+
+def initialize(stand: Stand, stubs: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", BUNDLE, str(stand.configs), stubs]
+    return subprocess.run(
+        command, env=stand.environment | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_task_start_brings_the_stub_of_a_dag_that_is_new_here_and_nothing_else(stand: Stand) -> None:
+    assert "crm_daily_sync_v1" in initialize(stand).stdout
+    (stand.configs / "new_daily_load_v1").mkdir()
+    (stand.configs / "new_daily_load_v1" / "dag.json").write_text("{}")
+    known = {
+        "_AIRFLOW_PARSING_CONTEXT_DAG_ID": "crm_daily_sync_v1",
+        "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "land",
+    }
+    assert "new_daily_load_v1" not in initialize(stand, **known).stdout
+    assert (
+        "new_daily_load_v1"
+        in initialize(stand, **known | {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": "new_daily_load_v1"}).stdout
+    )
+
+
+def test_stubs_shipped_with_an_image_are_used_where_they_are(stand: Stand, tmp_path: Path) -> None:
+    shipped = tmp_path / "shipped"
+    assert initialize(stand, str(shipped)).returncode == 0
+    stand.configs.rename(tmp_path / "elsewhere")
+    done = initialize(stand, str(shipped))
+    assert done.stdout.startswith(f"{shipped} None ['crm_daily_sync_v1'"), done.stderr
+
+
+def test_a_missing_folder_of_configs_is_told_of(stand: Stand, tmp_path: Path) -> None:
+    stand.configs.rename(tmp_path / "elsewhere")
+    done = initialize(stand)
+    assert done.returncode == 1
+    assert "check that it is mounted" in done.stderr
+
+
+def test_the_bundle_wants_an_absolute_path() -> None:
+    from windlass.dagfactory import StubsError
+    from windlass.dagfactory.bundle import ConfigDagBundle
+
+    with pytest.raises(StubsError, match="absolute"):
+        ConfigDagBundle(name="x", configs="configs")
+
+
+def test_airflow_knows_the_provider(stand: Stand) -> None:
+    done = airflow("providers", "list", "--output", "json", environment=stand.environment)
+    assert "windlass-dagfactory" in done.stdout
