@@ -79,7 +79,7 @@ def _demo(folder: Path) -> _Demo:
     clone = folder / "clone"
     subprocess.run(["git", "clone", "--quiet", str(_ROOT), str(clone)], check=True)
     state = clone / ".windlass" / "local"
-    # uv takes the project of the working folder; a virtual environment that is active must not stand in for it.
+    # uv takes the project of the working folder; an active virtual environment must not stand in for it.
     command = ["env", "-C", str(clone), "-u", "VIRTUAL_ENV", "-u", "UV_PROJECT_ENVIRONMENT", "uv", "run"]
     command += ["deployments/local", "demo", "--json", "--state-dir", str(state)]
     try:
