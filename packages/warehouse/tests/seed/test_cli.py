@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,28 @@ def test_a_terminal_gets_bars(warehouse: WarehouseDatabase) -> None:
     assert "staging.sale" in shown.decode()
     assert "5000/5000" in shown.decode()
     assert "━" in shown.decode()
+
+
+def test_ctrl_c_is_told_and_leaves_nothing(warehouse: WarehouseDatabase, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--scale", "20", "--manifest", str(tmp_path / "manifest.jsonl")],
+        env={**os.environ, DSN_VARIABLE: warehouse.dsn},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process:
+        assert process.stderr.readline().startswith("source.calendar")
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+    assert process.returncode not in (0, -signal.SIGINT)
+    assert "Interrupted: rolled back, nothing was loaded." in told
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
+    with warehouse.connect() as connection:
+        (rows,) = connection.execute("select count(*) from source.calendar").fetchone() or (None,)
+    assert rows == 0
 
 
 WITHOUT_NUMPY = """

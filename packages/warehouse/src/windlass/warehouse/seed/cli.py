@@ -72,10 +72,14 @@ def seed(
         raise MissingExtraError("Seeding", extra="seed") from error
     with connect(dsn, application_name="windlass-warehouse seed") as connection:
         showing = nullcontext() if as_json else progress.shown()
-        with showing as show:
-            report = load.seed(
-                connection, seed=seed, scale=scale, manifest=manifest, replace=replace, progress=show
-            )
+        try:
+            with showing as show:
+                report = load.seed(
+                    connection, seed=seed, scale=scale, manifest=manifest, replace=replace, progress=show
+                )
+        except KeyboardInterrupt:
+            typer.echo("Interrupted: rolled back, nothing was loaded.", err=True)
+            raise
     typer.echo(json.dumps(asdict(report)) if as_json else _text(report))
 
 
