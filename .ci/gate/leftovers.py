@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -10,31 +11,33 @@ from pathlib import Path
 
 __all__ = ["running", "settle"]
 
-MARK = "CI_WORK"  # every process of a stage inherits it, daemons too
-PATIENCE = 5.0  # seconds for what is already on its way out
+PATIENCE = 15.0  # seconds for what is already on its way out
 
 
-def running(mark: str) -> dict[int, str]:
-    """Return the command lines, by process id, of all other processes that carry the mark's value."""
-    wanted = f"{MARK}={mark}".encode()
+def running(folder: str) -> dict[int, str]:
+    """Return, by process id, the command lines of all others whose environment names the gate's folder.
+
+    What a stage starts inherits it in some variable: a daemon that keeps only a few has PATH or TMPDIR.
+    """
+    named = re.compile(rb"[=:]" + re.escape(os.fsencode(folder)) + rb"[/:\0]")
     found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        if int(folder.name) == os.getpid():
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) == os.getpid():
             continue
         try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            environment = (process / "environ").read_bytes()
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
         except OSError:  # it has ended meanwhile, or is another user's
             continue
-        if wanted in environment:
-            found[int(folder.name)] = command.strip()
+        if named.search(environment):
+            found[int(process.name)] = command.strip()
     return found
 
 
-def settle(mark: str, patience: float) -> dict[int, str]:
+def settle(folder: str, patience: float) -> dict[int, str]:
     """Wait until none is left or the patience is; return what is left."""
     deadline = time.monotonic() + patience
-    while (left := running(mark)) and time.monotonic() < deadline:
+    while (left := running(folder)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
 
