@@ -38,7 +38,8 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that the servers listen on.")
     api_port: Port | None = Field(
-        default=None, description="Port of Airflow's API server and UI; 8080 or a free one when left out."
+        default=None,
+        description="Port of Airflow's API server and UI; a free one when left out (--keep: 8080).",
     )
     postgres_port: Port | None = Field(
         default=None,

@@ -52,6 +52,7 @@ class Stack:
 
     state: Path
     environment: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -69,7 +70,7 @@ class Stack:
                 "WINDLASS_SCALE": "0.01",
                 **self.environment,
             },
-            cwd=self.state.parent,
+            cwd=self.folder or self.state.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

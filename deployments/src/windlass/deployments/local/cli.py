@@ -58,7 +58,7 @@ def demo(  # noqa: PLR0917 - the options of a command
     ] = False,
     state_dir: StateDir = None,
     api_port: Annotated[
-        int | None, typer.Option(help="Airflow's port. [default: 8080, or a free one]")
+        int | None, typer.Option(help="Airflow's port. [default: a free one; with --keep 8080, if free]")
     ] = None,
     postgres_port: Annotated[int | None, typer.Option(help="Postgres' port. [default: a free one]")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the generated data. [default: 42]")] = None,

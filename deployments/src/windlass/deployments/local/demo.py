@@ -70,7 +70,10 @@ class Demo:
         with exclusive(layout.root), ExitStack() as stack:
             if left := sweep(layout):
                 self.progress.say(f"Ended {left} process(es) that an earlier run had left.")
-            port = choose_port(self.settings.api_port, 8080, option="--api-port", host=self.settings.host)
+            # Only a UI that stays needs an address to remember; two demos at once must not race for it.
+            port = choose_port(
+                self.settings.api_port, 8080 if self.keep else 0, option="--api-port", host=self.settings.host
+            )
             # First: it imports libraries for a second, and needs nothing to do so.
             host = stack.enter_context(HostClient(layout, timeout=self.settings.start_timeout))
             server = stack.enter_context(self._postgres(layout))

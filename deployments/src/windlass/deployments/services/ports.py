@@ -23,6 +23,12 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 def choose_port(asked: int | None, preferred: int, *, option: str, host: str = "127.0.0.1") -> int:
     """The port to listen on: the one asked for, else the preferred one, else any free one.
 
+    Args:
+        asked: The user's choice, if there is one.
+        preferred: Taken if free; 0 for none.
+        option: How the user asks for another, for the message.
+        host: Address to listen on.
+
     Raises:
         PortTakenError: A port was asked for by number and is not free.
     """
@@ -30,7 +36,7 @@ def choose_port(asked: int | None, preferred: int, *, option: str, host: str = "
         if not is_free(asked, host):
             raise PortTakenError(asked, option)
         return asked
-    if is_free(preferred, host):
+    if preferred and is_free(preferred, host):
         return preferred
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
