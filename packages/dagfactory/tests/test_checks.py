@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +262,22 @@ def test_an_empty_registry_knows_no_short_name(config: dict[str, Any]) -> None:
     data = json.dumps(config).encode()
     found = analyse_bytes(data, file=FILE, registry=Registry([])).diagnostics()
     assert {diagnostic.code for diagnostic in found} == {"WDF301"}
+
+
+def test_a_hostile_config_costs_no_more_than_its_own_report(config: dict[str, Any]) -> None:
+    names = [f"task{index}" for index in range(6000)]
+    config["tasks"] = {name: {"operator": "trial.nte", "depends_on": [f"{name}x"]} for name in names}
+    config["tasks"]["all"] = {"operator": "trial.note", "depends_on": names}
+    config |= {"schedule": "* " * 5000, "params": {"a": "a." * 50000 + "://" + "b:" * 50000}}
+    config |= {"dag_id": "d" * 100_000}
+    begin = time.process_time()
+    found = check(config).diagnostics()
+    assert time.process_time() - begin < 10
+    assert 200 < len(found) < 700
+    assert max(len(diagnostic.message) for diagnostic in found) <= 1000
+
+
+def test_a_spec_whose_model_fails_is_told_of(config: dict[str, Any]) -> None:
+    config["tasks"]["note"] = {"operator": "trial.failing", "args": {"x": "y"}}
+    [found] = check(config).diagnostics()
+    assert (found.code, "its package must be corrected" in found.message) == ("WDF302", True)

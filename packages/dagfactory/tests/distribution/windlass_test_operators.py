@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ConfigFile = Annotated[str, Field(json_schema_extra={"format": "config-file"})]
 
@@ -39,6 +39,15 @@ class Note(BaseModel):
     retries_of_note: int = Field(default=0, alias="retriesOfNote")
 
 
+class Failing(BaseModel):
+    x: str
+
+    @field_validator("x")
+    @classmethod
+    def fail(cls, value: str) -> str:
+        raise TypeError("a slip of the package")
+
+
 @dataclass(frozen=True)
 class Spec:
     name: str
@@ -51,4 +60,5 @@ LOAD_FILE = Spec("trial.load_file", "windlass_test_operators_airflow.LoadFile", 
 RUN_SQL = Spec("trial.run_sql", "windlass_test_operators_airflow.RunSql", RunSql, "Run SQL.")
 NOTE = Spec("trial.note", "windlass_test_operators_airflow.Note", Note, "Write a note.")
 GONE = Spec("trial.gone", "windlass_test_operators_airflow.Gone", Note, "Its class is not there.")
+FAILING = Spec("trial.failing", "windlass_test_operators_airflow.Note", Failing, "Its model fails.")
 NO_SPEC = object()

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from windlass.dagfactory.checks import Call, run_checks
+from windlass.dagfactory.checks import ENOUGH, Call, run_checks
 from windlass.dagfactory.diagnostics import Code, Diagnostic, Finding
 from windlass.dagfactory.discovery import ConfigFile, is_config_name
 from windlass.dagfactory.document import Document, Problem, parse_document, read_bytes, suffix_of
@@ -104,7 +104,7 @@ def _validate(data: dict[str, Any]) -> tuple[DagConfig | None, list[Finding]]:
     try:
         return DagConfig.model_validate(data), []
     except ValidationError as error:
-        return None, model_findings(error.errors(include_url=False), data)
+        return None, model_findings(error.errors(include_url=False)[:ENOUGH], data)
 
 
 def _duplicate(also_in: Sequence[str]) -> Finding:

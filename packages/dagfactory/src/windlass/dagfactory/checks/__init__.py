@@ -6,6 +6,7 @@ Checks read the plain data, not the model, so that a mistake of one kind hides n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from windlass.dagfactory.checks.secrets import check_secrets
 from windlass.dagfactory.diagnostics import Finding
 from windlass.dagfactory.registry import Registry
 
-__all__ = ["Call", "is_file_name", "run_checks", "zone"]
+__all__ = ["ENOUGH", "Call", "is_file_name", "run_checks", "zone"]
+
+ENOUGH = 100
+"""How many findings of one kind are reported of one config: a list of thousands helps nobody."""
 
 
 def run_checks(
@@ -36,27 +40,39 @@ def run_checks(
     Returns:
         What is wrong, and how to construct each task's operator where nothing is.
     """
-    findings = [
-        *check_schedule(data),
-        *check_names(data, expected_id),
-        *check_retries(data),
-        *check_secrets(data),
-    ]
+    findings: list[Finding] = []
+    for check in (
+        check_schedule(data),
+        check_names(data, expected_id),
+        check_retries(data),
+        check_secrets(data),
+    ):
+        findings.extend(islice(check, ENOUGH))
     doc = data.get("doc_md")
     if isinstance(doc, str) and is_file_name(doc):
         findings.extend(check_file(folder, doc, ("doc_md",)))
     tasks = data.get("tasks")
     calls: dict[str, Call] = {}
     if isinstance(tasks, dict):
-        findings.extend(check_graph(tasks))
-        for task_id, task in tasks.items():
-            if isinstance(task, dict):
-                outcome = check_operator(task_id, task, folder, registry)
-                if isinstance(outcome, Call):
-                    calls[task_id] = outcome
-                else:
-                    findings.extend(outcome)
+        findings.extend(islice(check_graph(tasks), ENOUGH))
+        findings.extend(_check_operators(tasks, folder, registry, calls))
     return findings, calls
+
+
+def _check_operators(
+    tasks: Mapping[str, Any], folder: Path, registry: Registry, calls: dict[str, Call]
+) -> list[Finding]:
+    findings: list[Finding] = []
+    for task_id, task in tasks.items():
+        if isinstance(task, dict):
+            outcome = check_operator(task_id, task, folder, registry)
+            if isinstance(outcome, Call):
+                calls[task_id] = outcome
+            else:
+                findings.extend(outcome)
+        if len(findings) >= ENOUGH:
+            break
+    return findings
 
 
 def is_file_name(doc: str) -> bool:

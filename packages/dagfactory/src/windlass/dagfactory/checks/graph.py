@@ -15,7 +15,7 @@ def check_graph(tasks: Mapping[str, Any]) -> Iterator[Finding]:
     upstream: dict[str, list[str]] = {}
     for task_id, task in tasks.items():
         names = task.get("depends_on") if isinstance(task, dict) else None
-        known = upstream[task_id] = []
+        known: dict[str, None] = {}
         for index, name in enumerate(names if isinstance(names, list) else ()):
             path = ("tasks", task_id, "depends_on", index)
             if not isinstance(name, str):
@@ -23,10 +23,11 @@ def check_graph(tasks: Mapping[str, Any]) -> Iterator[Finding]:
             if name in known:
                 yield Finding(Code.REPEATED_DEPENDENCY, path, f'"{name}" is listed twice')
             elif name in tasks:
-                known.append(name)
+                known[name] = None
             else:
                 message = f'the task "{task_id}" depends on "{name}", which is not there'
                 yield Finding(Code.UNKNOWN_DEPENDENCY, path, message, did_you_mean(name, list(tasks)))
+        upstream[task_id] = list(known)
     for cycle in _cycles(upstream):
         yield _cycle_finding(cycle, tasks)
 

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from windlass.dagfactory.checks.files import check_file
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
-from windlass.dagfactory.errors import RegistryError, UnknownOperatorError
+from windlass.dagfactory.errors import RegistryError, UnknownOperatorError, UnusableOperatorError
 from windlass.dagfactory.registry import OperatorSpec, Registry, file_parameters, is_class_path
 
 __all__ = ["Call", "check_operator"]
@@ -103,12 +103,15 @@ def _check_spec(
     accepted = {name: value for name, value in args.items() if name in known} if findings else args
     try:
         parameters = model.model_validate(accepted)
+        files = file_parameters(model) & parameters.model_fields_set
     except ValidationError as error:
-        findings.extend(
-            _parameter_finding(details, args, base) for details in error.errors(include_url=False)
+        details = error.errors(include_url=False)
+        return findings + [_parameter_finding(detail, args, base) for detail in details]
+    except Exception as error:
+        reason = (
+            f"its model of parameters fails: {type(error).__name__}: {error}; its package must be corrected"
         )
-        return findings
-    files = file_parameters(model) & parameters.model_fields_set
+        raise UnusableOperatorError(spec.name, reason) from error
     arguments = {name: getattr(parameters, name) for name in sorted(parameters.model_fields_set)}
     for name in sorted(files):
         findings.extend(_check_files(folder, arguments[name], (*base, "args", _alias(model, name, args))))

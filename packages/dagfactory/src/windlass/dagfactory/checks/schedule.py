@@ -17,6 +17,7 @@ __all__ = ["check_schedule", "zone"]
 
 _PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _FIELDS = (5, 6)
+_LONGEST = 250
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC)
 _EPOCH = datetime(2024, 1, 1)  # noqa: DTZ001 - croniter gets naive times from Airflow too
 
@@ -24,7 +25,7 @@ _EPOCH = datetime(2024, 1, 1)  # noqa: DTZ001 - croniter gets naive times from A
 def check_schedule(data: Mapping[str, Any]) -> Iterator[Finding]:
     """Check cron expression, time zone and the settings that hang on them."""
     schedule, name = data.get("schedule"), data.get("timezone", "UTC")
-    if isinstance(schedule, str):
+    if isinstance(schedule, str) and 0 < len(schedule) <= _LONGEST:  # else the model has reported it
         problem = _cron_problem(schedule)
         if problem is not None:
             near = did_you_mean(schedule, list(_PRESETS)) if schedule.startswith("@") else None

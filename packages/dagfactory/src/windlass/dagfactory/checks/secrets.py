@@ -15,7 +15,7 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:]*:(?!\{\{|\$\{)[^\s/@]+@", re.IGNORECASE)
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:]{0,250}:(?!\{\{|\$\{)[^\s/@]{1,1000}@", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\A\s*(?:\{\{.*\}\}|\$\{\w+\})\s*\Z", re.DOTALL)
 
 

@@ -12,6 +12,7 @@ __all__ = ["Diagnostic", "Finding", "JsonPath", "did_you_mean", "json_path"]
 
 JsonPath = tuple[str | int, ...]
 
+_COMPARED = 1000
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*\Z")
 
 
@@ -96,7 +97,9 @@ def json_path(path: JsonPath) -> str:
 
 
 def did_you_mean(word: str, known: list[str]) -> str | None:
-    """Suggest the known word nearest to a mistyped one, or None if nothing is near."""
+    """Suggest the known word nearest to a mistyped one, or None if nothing is near or too much is known."""
+    if len(known) > _COMPARED or len(word) > _COMPARED:
+        return None
     from difflib import get_close_matches
 
     folded = {name.lower(): name for name in reversed(known)}

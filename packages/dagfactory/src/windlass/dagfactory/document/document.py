@@ -20,6 +20,7 @@ from windlass.dagfactory.document.scan import Problem, Scan, Span, scan
 
 __all__ = ["Document", "parse_document", "read_bytes"]
 
+_MESSAGE_MAX = 1000
 _BOM = "\ufeff"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _ESCAPED_CHARACTER = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
@@ -121,12 +122,17 @@ class Document:
             file=file,
             line=line,
             column=column,
-            path=json_path(path),
-            message=message,
-            suggestion=suggestion,
+            path=_short(json_path(path)),
+            message=_short(message),
+            suggestion=suggestion and _short(suggestion),
             source_line=None if line in secret or not source else source,
             length=length,
         )
+
+
+def _short(text: str) -> str:
+    """Keep a config that quotes a megabyte in one name from filling a screen or a database."""
+    return text if len(text) <= _MESSAGE_MAX else f"{text[: _MESSAGE_MAX - 1]}…"
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes | Problem:
@@ -207,7 +213,9 @@ def _parse_json(text: str) -> Document:
             data = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError):
             return _parse_malformed(text)
-        if isinstance(data, dict) and not _too_deep(data):
+        # Fewer brackets than levels, as nearly always, need no look at the levels.
+        shallow = text.count("{") + text.count("[") <= MAX_DEPTH
+        if isinstance(data, dict) and (shallow or not _too_deep(data)):
             return Document(text, data)
     return _parse_malformed(text)
 
