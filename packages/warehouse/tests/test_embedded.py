@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import EmbeddedPostgres, find_binaries
+from windlass.warehouse.embedded.account import Account, may_execute
 from windlass.warehouse.embedded.process import wait_until
 from windlass.warehouse.errors import (
     EmbeddedError,
@@ -26,8 +27,13 @@ from windlass.warehouse.errors import (
     PortTakenError,
     StartFailedError,
 )
+from windlass.warehouse.migrations import migrate
 
 pytestmark = pytest.mark.integration
+
+# The wheel carries older servers too, and a machine may have its own.
+CANDIDATES = [*find_binaries().prefix.parent.glob("pginstall*"), *Path("/usr/lib/postgresql").glob("1[5-8]")]
+INSTALLED = sorted(prefix for prefix in CANDIDATES if (prefix / "bin" / "initdb").exists())
 
 as_root_only = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root needs another account to run the server"
@@ -464,6 +470,14 @@ class TestBinaries:
     def test_the_newest_version_is_taken(self):
         assert find_binaries().version >= 18
 
+    @pytest.mark.parametrize("prefix", INSTALLED, ids=lambda prefix: prefix.name)
+    def test_server_and_schema_run_on_every_installed_version(self, server_folder, prefix):
+        handle = EmbeddedPostgres(server_folder, prefix=prefix, durable=False)
+        handle.start()
+        assert migrate(handle.dsn())
+        assert migrate(handle.dsn()) == ()
+        assert _one(handle.dsn(over_socket=True), "select ops.is_valid_input('12x', 'integer')") is False
+
 
 class TestDatabases:
     def test_a_database_is_created_once_even_by_two_at_once(self, server, server_folder, start_python):
@@ -483,6 +497,7 @@ class TestDatabases:
 AS_A_USER = """
 import json, os, signal, sys
 from windlass.warehouse.embedded import EmbeddedPostgres
+from windlass.warehouse.embedded.account import Account, may_execute
 from windlass.warehouse.embedded.process import wait_until
 from windlass.warehouse.connection import connect
 folder, warm_up = sys.argv[1:]
@@ -646,3 +661,19 @@ class TestAccounts:
         file.write_text("")
         with pytest.raises(EmbeddedError, match=f"The folder {file} cannot be used"):
             EmbeddedPostgres(file).start()
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "allowed"),
+    [
+        (0o700, 7, 7, True),
+        (0o077, 7, 7, False),
+        (0o070, 1, 7, True),
+        (0o707, 1, 7, False),
+        (0o701, 1, 1, True),
+        (0o776, 1, 1, False),
+    ],
+)
+def test_the_one_class_of_the_mode_that_applies_decides(mode, owner, group, allowed):
+    status = os.stat_result((mode, 0, 0, 1, owner, group, 0, 0, 0, 0))
+    assert may_execute(status, Account(uid=7, gid=7)) is allowed
