@@ -53,7 +53,9 @@ class WarehouseHook(PostgresHook):  # type: ignore[misc]
             ) from error
         try:
             connection.autocommit = True
-            connection.execute("select set_config('application_name', left(%s, 63), false)", [application_name])
+            connection.execute(
+                "select set_config('application_name', left(%s, 63), false)", [application_name]
+            )
             yield connection
         finally:
             connection.close()

@@ -31,7 +31,7 @@ class _WarehouseOperator(BaseOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Do the work; the dict becomes the task's XCom."""
-        from windlass.warehouse.hooks import WarehouseHook  # noqa: PLC0415 - parsing a DAG needs no database driver
+        from windlass.warehouse.hooks import WarehouseHook
 
         with self._connected(WarehouseHook(self.conn_id)) as connection:
             result = self.work(connection, _run_context(context))
@@ -58,7 +58,7 @@ class _WarehouseOperator(BaseOperator):  # type: ignore[misc]
 
 
 def _run_context(context: Mapping[str, Any]) -> RunContext:
-    from windlass.warehouse.load.context import RunContext  # noqa: PLC0415 - see above
+    from windlass.warehouse.load.context import RunContext
 
     instance = context["ti"]
     return RunContext(
@@ -110,7 +110,7 @@ class ExtractLoadOperator(_WarehouseOperator):
 
     def work(self, connection: PgConnection, run: RunContext) -> dict[str, Any]:
         """Load the rows."""
-        from windlass.warehouse.load.extract import extract_load  # noqa: PLC0415 - see above
+        from windlass.warehouse.load.extract import extract_load
 
         with self._source() as source:
             return asdict(
@@ -128,11 +128,11 @@ class ExtractLoadOperator(_WarehouseOperator):
 
     @contextmanager
     def _source(self) -> Iterator[Any]:
-        from contextlib import closing  # noqa: PLC0415 - see above
+        from contextlib import closing
 
-        from airflow.providers.common.sql.hooks.sql import DbApiHook  # noqa: PLC0415
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-        from windlass.warehouse.hooks import WarehouseHook  # noqa: PLC0415
+        from windlass.warehouse.hooks import WarehouseHook
 
         if self.source_conn_id in (None, self.conn_id):
             yield None
@@ -178,7 +178,7 @@ class LoadFileOperator(_WarehouseOperator):
 
     def work(self, connection: PgConnection, run: RunContext) -> dict[str, Any]:
         """Load the file."""
-        from windlass.warehouse.load.file import load_file  # noqa: PLC0415 - see above
+        from windlass.warehouse.load.file import load_file
 
         return asdict(
             load_file(
@@ -218,7 +218,7 @@ class TransformOperator(_WarehouseOperator):
 
     def work(self, connection: PgConnection, run: RunContext) -> dict[str, Any]:
         """Run the statements."""
-        from windlass.warehouse.transform import transform  # noqa: PLC0415 - see above
+        from windlass.warehouse.transform import transform
 
         done = transform(
             connection, sql=self.sql, sql_file=self.sql_file, parameters=self.parameters, context=run
@@ -273,7 +273,7 @@ class PublishOperator(_WarehouseOperator):
 
     def work(self, connection: PgConnection, run: RunContext) -> dict[str, Any]:
         """Publish the rows."""
-        from windlass.warehouse.publish import publish  # noqa: PLC0415 - see above
+        from windlass.warehouse.publish import publish
 
         done = publish(
             connection,

@@ -32,7 +32,9 @@ Parameters = Annotated[
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    conn_id: str = Field("warehouse_default", min_length=1, description="Airflow connection of the warehouse.")
+    conn_id: str = Field(
+        "warehouse_default", min_length=1, description="Airflow connection of the warehouse."
+    )
 
 
 class _WithSql(_Model):
@@ -52,10 +54,13 @@ class ExtractLoadParameters(_WithSql):
 
     table: TableName = Field(description="Table to load, schema.name. Columns are matched by name.")
     source_conn_id: str | None = Field(
-        None, min_length=1, description="Airflow connection to run the query on; the warehouse's own by default."
+        None,
+        min_length=1,
+        description="Airflow connection to run the query on; the warehouse's own by default.",
     )
     mode: Literal["replace", "append"] = Field(
-        "replace", description="replace: remove the table's rows first, in the same transaction. append: keep them."
+        "replace",
+        description="replace: remove the table's rows first, in the same transaction. append: keep them.",
     )
 
 
@@ -64,9 +69,12 @@ class LoadFileParameters(_Model):
 
     file: ConfigFile = Field(description="UTF-8 file: CSV with a header line, or JSON lines.")
     table: TableName = Field(description="Table to load, schema.name. Columns are matched by name.")
-    format: Literal["csv", "jsonl"] | None = Field(None, description="The format; by the file's suffix by default.")
+    format: Literal["csv", "jsonl"] | None = Field(
+        None, description="The format; by the file's suffix by default."
+    )
     mode: Literal["replace", "append"] = Field(
-        "append", description="append: keep the table's rows. replace: remove them first, in the same transaction."
+        "append",
+        description="append: keep the table's rows. replace: remove them first, in the same transaction.",
     )
 
 
@@ -93,7 +101,9 @@ class LookupParameters(BaseModel):
 class PublishParameters(_WithSql):
     """Parameters of `warehouse.publish`."""
 
-    table: TableName = Field(description="Table to publish into, schema.name. Its constraints judge the rows.")
+    table: TableName = Field(
+        description="Table to publish into, schema.name. Its constraints judge the rows."
+    )
     source_table: TableName = Field(
         description="Table the rows were landed in; the query must give one row for each of its rows."
     )

@@ -31,9 +31,13 @@ def columns_named(table: Table, wanted: Iterable[str], *, source: str) -> tuple[
         column = table.columns.get(name)
         if column is None:
             advice = f"It has: {', '.join(table.columns)}."
-            raise TableError(f"{source} brings column {name!r}, unknown to {table}.", table=str(table), advice=advice)
+            raise TableError(
+                f"{source} brings column {name!r}, unknown to {table}.", table=str(table), advice=advice
+            )
         if name in found:
-            raise TableError(f"{source} brings column {name!r} twice.", table=str(table), advice="Rename one.")
+            raise TableError(
+                f"{source} brings column {name!r} twice.", table=str(table), advice="Rename one."
+            )
         if not column.is_writable:
             raise TableError(
                 f"{source} brings column {name!r}, which {table} fills itself.",

@@ -60,7 +60,9 @@ def diagnose_csv(path: Path, columns: tuple[Column, ...], diagnosis: Diagnosis) 
 def _diagnose(record: _Record, columns: tuple[Column, ...], diagnosis: Diagnosis) -> None:
     count = len(record.fields)
     if record.open_quote:
-        diagnosis.add(*record.open_quote, "This quote never ends: the file is truncated, or a quote is missing.")
+        diagnosis.add(
+            *record.open_quote, "This quote never ends: the file is truncated, or a quote is missing."
+        )
         return
     if count == 1 and record.fields[0].text == "\\.":
         diagnosis.add(record.line, 1, "A line with \\. alone ends the data for PostgreSQL; quote it.")

@@ -109,14 +109,21 @@ def _query_columns(connection: PgConnection, query: BoundStatement) -> list[tupl
     prefix = "select * from (\n"
     with connection.cursor(row_factory=tuple_row) as cursor:
         try:
-            cursor.execute(f"{prefix}{query.text}\n) as windlass_row limit 0".encode(connection.info.encoding))
+            cursor.execute(
+                f"{prefix}{query.text}\n) as windlass_row limit 0".encode(connection.info.encoding)
+            )
         except psycopg.Error as error:
             raise explain_failure(error, query, prefix=len(prefix)) from error
         result = cursor.pgresult
         assert result is not None
-        found = [(column.name, column.type_code, result.fmod(n)) for n, column in enumerate(cursor.description or ())]
+        found = [
+            (column.name, column.type_code, result.fmod(n))
+            for n, column in enumerate(cursor.description or ())
+        ]
         oids, modifiers = [item[1] for item in found], [item[2] for item in found]
-        cursor.execute("select format_type(o, m) from unnest(%s::oid[], %s::integer[]) as t (o, m)", [oids, modifiers])
+        cursor.execute(
+            "select format_type(o, m) from unnest(%s::oid[], %s::integer[]) as t (o, m)", [oids, modifiers]
+        )
         return [(name, oid, kind) for (name, oid, _), (kind,) in zip(found, cursor, strict=True)]
 
 
@@ -135,7 +142,9 @@ def _within(connection: PgConnection, target: Table, query: BoundStatement) -> i
     )
     prefix = statement.as_string(connection)
     try:
-        cursor = connection.execute(f"{prefix}{query.text}\n) as windlass_row".encode(connection.info.encoding))
+        cursor = connection.execute(
+            f"{prefix}{query.text}\n) as windlass_row".encode(connection.info.encoding)
+        )
     except psycopg.errors.IntegrityError:
         raise
     except psycopg.Error as error:
@@ -160,7 +169,7 @@ def _between(origin: PgConnection, connection: PgConnection, target: Table, quer
                         for block in _blocks(out):
                             into.write(block)
                 except psycopg.Error as error:
-                    if error.diag.statement_position or not writer.connection.broken and origin.broken:
+                    if error.diag.statement_position or (not writer.connection.broken and origin.broken):
                         raise explain_failure(error, query, prefix=len(prefix)) from error
                     raise
             return writer.rowcount
@@ -195,15 +204,18 @@ def _from_cursor(
         try:
             reader.execute(text, parameters) if parameters else reader.execute(text)
         except Exception as error:
-            raise LoadError(f"The source refuses the query: {error}", advice="Check it in the source's own dialect.") from error
+            raise LoadError(
+                f"The source refuses the query: {error}", advice="Check it in the source's own dialect."
+            ) from error
         if not reader.description:
             raise LoadError("The query returns no rows that could be loaded.", advice="Give a select.")
         found = [item[0] for item in reader.description]
         columns = columns_named(target, found, source="The query")
-        with connection.cursor() as writer, writer.copy(copy_statement(target, columns, "format text")) as copy:
-            while batch := reader.fetchmany(_BATCH):
-                for row in batch:
-                    copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in row])
-        return writer.rowcount
+        with connection.cursor() as writer:
+            with writer.copy(copy_statement(target, columns, "format text")) as copy:
+                while batch := reader.fetchmany(_BATCH):
+                    for row in batch:
+                        copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in row])
+            return writer.rowcount
     finally:
         reader.close()

@@ -180,7 +180,9 @@ def _columns(connection: PgConnection, path: Path, kind: FileFormat, target: Tab
         if column.name not in columns and not column.is_filled_by_table and found:
             diagnosis.add(1, 1, f"Column {column.name!r} of {target} is missing.")
     if not found:
-        diagnosis.add(1, 1, "The file is empty." if path.stat().st_size == 0 else "The first line cannot be read.")
+        diagnosis.add(
+            1, 1, "The file is empty." if path.stat().st_size == 0 else "The first line cannot be read."
+        )
     if diagnosis.problems():
         diagnose_encoding(path, diagnosis)
         raise FileRejectedError(str(path), diagnosis.problems(), advice=_ADVICE)

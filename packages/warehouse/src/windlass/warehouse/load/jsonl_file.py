@@ -68,10 +68,14 @@ def _parsed(number: int, text: str) -> JsonLine:
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
         cut = "" if text.endswith("\n") else " The file may be truncated."
-        return JsonLine(number, text, None, JsonLineError(number, error.pos + 1, f"Not JSON: {error.msg}.{cut}"))
+        return JsonLine(
+            number, text, None, JsonLineError(number, error.pos + 1, f"Not JSON: {error.msg}.{cut}")
+        )
     except ValueError as error:
         place = text.rfind(json.dumps(str(error), ensure_ascii=False)) + 1
-        return JsonLine(number, text, None, JsonLineError(number, place or 1, f"Key {str(error)!r} is there twice."))
+        return JsonLine(
+            number, text, None, JsonLineError(number, place or 1, f"Key {str(error)!r} is there twice.")
+        )
     if not isinstance(value, dict):
         return JsonLine(number, text, None, JsonLineError(number, 1, "Not an object."))
     return JsonLine(number, text, value)
@@ -106,7 +110,9 @@ def _compare_keys(line: JsonLine, columns: tuple[Column, ...]) -> None:
     wanted = {column.name for column in columns}
     for name in line.value:
         if name not in wanted:
-            raise JsonLineError(line.number, _place(line.text, name), f"Key {name!r} is not in the first line.")
+            raise JsonLineError(
+                line.number, _place(line.text, name), f"Key {name!r} is not in the first line."
+            )
     for column in columns:
         if column.name not in line.value:
             raise JsonLineError(line.number, 1, f"Key {column.name!r} is missing; write null for no value.")

@@ -69,7 +69,9 @@ def publish(
             failed for no row's fault.
     """
     script = read_script(sql=sql, sql_file=sql_file)
-    given = {name: item if isinstance(item, Lookup) else Lookup(**item) for name, item in (lookups or {}).items()}
+    given = {
+        name: item if isinstance(item, Lookup) else Lookup(**item) for name, item in (lookups or {}).items()
+    }
     query = single_query(connection, script, parameters=parameters or {}, always=context.parameters())
     if not key:
         raise PublishError("No key is given.", advice="Give the columns of the target's primary key.")
@@ -87,7 +89,11 @@ def publish(
             audit(connection, plan, inputs, book, rows=candidate.rows)
             written = publish_good_rows(connection, plan, book, rows=candidate.rows, prove=prove)
             rejected, by_kind = write_rejects(
-                connection, plan, book, source_table=str(describe_table(connection, source_table)), context=context
+                connection,
+                plan,
+                book,
+                source_table=str(describe_table(connection, source_table)),
+                context=context,
             )
             result = PublishResult(
                 table=str(target),

@@ -16,7 +16,18 @@ from windlass.warehouse.publish.catalog import Unique
 from windlass.warehouse.publish.plan import Plan
 from windlass.warehouse.publish.rules import Input, Inputs, RuleBook
 
-__all__ = ["AUDIT", "CANDIDATE", "FAILED", "GOOD", "ORD", "PROBLEM", "UniqueColumns", "audit_query", "unique_columns"]
+__all__ = [
+    "AUDIT",
+    "CANDIDATE",
+    "FAILED",
+    "GOOD",
+    "ORD",
+    "PROBLEM",
+    "UniqueColumns",
+    "audit_query",
+    "positions",
+    "unique_columns",
+]
 
 CANDIDATE = sql.Identifier("pg_temp", "windlass_candidate")
 AUDIT = sql.Identifier("pg_temp", "windlass_audit")
@@ -56,13 +67,20 @@ def unique_columns(plan: Plan) -> tuple[UniqueColumns, ...]:
     )
 
 
-def audit_query(plan: Plan, inputs: Inputs, book: RuleBook, *, first: int, last: int) -> sql.Composed:
-    """The query that judges the candidates of a range of positions.
+def positions(first: int, last: int, *, rows: int) -> sql.Composable:
+    """The condition for a range of positions; for all of them none, lest the planner take them for few."""
+    if (first, last) == (1, rows):
+        return sql.SQL("true")
+    return sql.SQL("{} between {} and {}").format(ORD, first, last)
+
+
+def audit_query(plan: Plan, inputs: Inputs, book: RuleBook, *, within: sql.Composable) -> sql.Composed:
+    """The query that judges the candidates that fulfil a condition.
 
     Its columns: the row's position, whether it is good, the numbers of the rules it breaks (null for good rows),
     and the target's columns as far as they are known.
     """
-    step = _typed(inputs, first, last)
+    step = _typed(inputs, within)
     step = _looked_up(_fenced(step), plan, inputs)
     step = _with_parents(step, plan)
     if plan.omitted:
@@ -89,7 +107,7 @@ def _type(column: Column) -> sql.SQL:
     return sql.SQL(column.type_name)  # type: ignore[arg-type]
 
 
-def _typed(inputs: Inputs, first: int, last: int) -> sql.Composed:
+def _typed(inputs: Inputs, within: sql.Composable) -> sql.Composed:
     columns: list[sql.Composable] = [ORD]
     for item in inputs:
         source = sql.Identifier(item.source.name)
@@ -103,7 +121,7 @@ def _typed(inputs: Inputs, first: int, last: int) -> sql.Composed:
                 raw, sql.Literal(item.type.type_name), _cast(raw, item), item.value
             )
         )
-    return _select(columns, sql.SQL("{} where {} between {} and {}").format(CANDIDATE, ORD, first, last))
+    return _select(columns, sql.SQL("{} where {}").format(CANDIDATE, within))
 
 
 def _cast(value: sql.Composable, item: Input) -> sql.Composable:
@@ -211,7 +229,9 @@ def _judged(step: sql.Composed, plan: Plan, book: RuleBook) -> sql.Composed:
         for number, rule in enumerate(book.rules)
         if rule.condition is not None
     }
-    columns += [sql.SQL("{} as {}").format(book.rules[number].condition, flag) for number, flag in flags.items()]
+    columns += [
+        sql.SQL("{} as {}").format(book.rules[number].condition, flag) for number, flag in flags.items()
+    ]
     return _select([*carried, *extra, *_verdict(flags)], _fenced(_select(columns, _fenced(step))))
 
 
@@ -219,14 +239,16 @@ def _verdict(flags: dict[int, sql.Identifier]) -> Sequence[sql.Composable]:
     if not flags:
         return [sql.SQL("true as {}").format(GOOD), sql.SQL("null::integer[] as {}").format(FAILED)]
     any_failed = sql.SQL(" or ").join(flags.values())
-    failed = _COMMA.join(sql.SQL("case when {} then {} end").format(flag, number) for number, flag in flags.items())
+    failed = _COMMA.join(
+        sql.SQL("case when {} then {} end").format(flag, number) for number, flag in flags.items()
+    )
     return [
         sql.SQL("({}) is not true as {}").format(any_failed, GOOD),
-        sql.SQL("case when {} then array_remove(array[{}], null) end as {}").format(any_failed, failed, FAILED),
+        sql.SQL("case when {} then array_remove(array[{}], null) end as {}").format(
+            any_failed, failed, FAILED
+        ),
     ]
 
 
 def _catalog_sql(expression: str) -> sql.SQL:
     return sql.SQL(expression)  # type: ignore[arg-type]
-
-

@@ -143,7 +143,20 @@ def read_constraints(connection: PgConnection, table: Table) -> Constraints:
     checks, foreign_keys, deferrable = list[Check](), list[ForeignKey](), list[str]()
     with connection.cursor(row_factory=tuple_row) as cursor:
         for row in cursor.execute(_CONSTRAINTS, [table.oid]):
-            kind, name, expression, definition, columns, references, oid, schema, other, full, late, period = row
+            (
+                kind,
+                name,
+                expression,
+                definition,
+                columns,
+                references,
+                oid,
+                schema,
+                other,
+                full,
+                late,
+                period,
+            ) = row
             if late:
                 deferrable.append(name)
             if kind == "c":

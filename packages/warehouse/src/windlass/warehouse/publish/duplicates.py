@@ -31,7 +31,9 @@ def find_taken(connection: PgConnection, plan: Plan, book: RuleBook) -> None:
             continue
         rule = book.taken[place.unique.name]
         own = _AND.join(
-            sql.SQL("a.{} = windlass_held.{}").format(sql.Identifier(name), sql.Identifier(f"windlass key {number}"))
+            sql.SQL("a.{} = windlass_held.{}").format(
+                sql.Identifier(name), sql.Identifier(f"windlass key {number}")
+            )
             for number, name in enumerate(plan.key)
         )
         done = connection.execute(
@@ -82,7 +84,7 @@ def _held(plan: Plan, place: UniqueColumns) -> sql.Composed:
 def _same(place: UniqueColumns, other: str, prefix: str) -> sql.Composed:
     equal = "is not distinct from" if place.unique.nulls_equal else "="
     return _AND.join(
-        sql.SQL(f"a.{{}} {equal} {{}}.{{}}").format(  # noqa: S608
+        sql.SQL(f"a.{{}} {equal} {{}}.{{}}").format(
             key, sql.Identifier(other), sql.Identifier(f"{prefix} {number}")
         )
         for number, key in enumerate(place.keys)
@@ -91,7 +93,11 @@ def _same(place: UniqueColumns, other: str, prefix: str) -> sql.Composed:
 
 def _applies(place: UniqueColumns, prefix: str) -> sql.Composable:
     """The condition under which a row takes part: null keys claim nothing unless nulls are equal."""
-    tests = [] if place.unique.nulls_equal else [sql.SQL(f"{prefix}{{}} is not null").format(key) for key in place.keys]
+    tests = (
+        []
+        if place.unique.nulls_equal
+        else [sql.SQL(f"{prefix}{{}} is not null").format(key) for key in place.keys]
+    )
     if place.applies is not None:
         tests.append(sql.SQL(f"{prefix}{{}}").format(place.applies))
     return _AND.join(tests) if tests else sql.SQL("true")
@@ -105,7 +111,9 @@ def resolve_duplicates(connection: PgConnection, plan: Plan, book: RuleBook) -> 
     """
     while True:
         _note_losers(connection, book, _losers(_contested(connection, plan), plan))
-        orphaned = [rule for fk, rule in _by_self_reference(plan, book) if _note_orphans(connection, plan, fk, rule)]
+        orphaned = [
+            rule for fk, rule in _by_self_reference(plan, book) if _note_orphans(connection, plan, fk, rule)
+        ]
         if not orphaned:
             return
         for rule in orphaned:
@@ -131,7 +139,8 @@ def _groups(place: UniqueColumns) -> sql.Composed:
     if place.unique.nulls_equal:
         # A window, for no hash join can compare by "is not distinct from".
         return sql.SQL(
-            "select * from (select {ord}, min({ord}) over same, {good}, count(*) over same as rows from {audit} "
+            "select {ord}, first, {good} from (select {ord}, min({ord}) over same as first, {good}, "
+            "count(*) over same as rows from {audit} "
             "where {applies} window same as (partition by {keys})) as windlass_row where rows > 1"
         ).format(ord=ORD, good=GOOD, audit=AUDIT, applies=_applies(place, ""), keys=keys)
     return sql.SQL(
@@ -170,9 +179,10 @@ def _losers(contested: Iterable[tuple[int, str, int, bool]], plan: Plan) -> Iter
 def _note_losers(connection: PgConnection, book: RuleBook, losers: Iterator[tuple[int, str]]) -> None:
     rules = list(book.repeated.values())
     connection.execute(sql.SQL("delete from {} where rule = any (%s)").format(PROBLEM), [rules])
-    with connection.cursor() as cursor, cursor.copy(
-        sql.SQL("copy {} ({}, rule) from stdin (format binary)").format(PROBLEM, ORD)
-    ) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("copy {} ({}, rule) from stdin (format binary)").format(PROBLEM, ORD)) as copy,
+    ):
         copy.set_types(["int8", "int4"])
         for ord_, name in losers:
             copy.write_row((ord_, book.repeated[name]))
@@ -190,13 +200,17 @@ def _note_orphans(connection: PgConnection, plan: Plan, fk: ForeignKey, rule: in
 
     def matches(other: str) -> sql.Composed:
         return _AND.join(
-            sql.SQL("{}.{} = a.{}").format(sql.Identifier(other), sql.Identifier(theirs), sql.Identifier(ours))
+            sql.SQL("{}.{} = a.{}").format(
+                sql.Identifier(other), sql.Identifier(theirs), sql.Identifier(ours)
+            )
             for ours, theirs in zip(fk.columns, fk.references, strict=True)
         )
 
     among: sql.Composable = sql.SQL("false")
     if plan.known.issuperset(fk.references):
-        among = sql.SQL("exists (select from {} as b where {} and {})").format(AUDIT, matches("b"), good_rows("b"))
+        among = sql.SQL("exists (select from {} as b where {} and {})").format(
+            AUDIT, matches("b"), good_rows("b")
+        )
     done = connection.execute(
         sql.SQL(
             "insert into {problem} select a.{ord}, {rule} from {audit} as a where {good} and {there} "

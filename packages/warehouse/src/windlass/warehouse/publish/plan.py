@@ -89,7 +89,9 @@ class Plan:
             self.target.kind == "r"
             and not self.constraints.has_triggers
             and not self.constraints.deferrable
-            and all(fk.name in audited and written.issuperset(fk.columns) for fk in self.constraints.foreign_keys)
+            and all(
+                fk.name in audited and written.issuperset(fk.columns) for fk in self.constraints.foreign_keys
+            )
         )
 
 
@@ -138,10 +140,14 @@ def make_plan(
         foreign_keys=tuple(
             fk
             for fk in constraints.foreign_keys
-            if fk.table_oid != target.oid and written.issuperset(fk.columns) and not _is_looked_up(fk, planned)
+            if fk.table_oid != target.oid
+            and written.issuperset(fk.columns)
+            and not _is_looked_up(fk, planned)
         ),
         self_references=tuple(
-            fk for fk in constraints.foreign_keys if fk.table_oid == target.oid and written.issuperset(fk.columns)
+            fk
+            for fk in constraints.foreign_keys
+            if fk.table_oid == target.oid and written.issuperset(fk.columns)
         ),
     )
 

@@ -64,5 +64,6 @@ def note_refusals(connection: PgConnection, book: RuleBook, refusals: Iterable[R
     with connection.cursor() as cursor:
         cursor.executemany(sql.SQL("insert into {} values (%s, %s, %s)").format(PROBLEM), rows)
         cursor.execute(
-            sql.SQL("update {} set {} = false where {} = any (%s)").format(AUDIT, GOOD, ORD), [[row[0] for row in rows]]
+            sql.SQL("update {} set {} = false where {} = any (%s)").format(AUDIT, GOOD, ORD),
+            [[row[0] for row in rows]],
         )

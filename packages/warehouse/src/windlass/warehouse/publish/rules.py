@@ -82,8 +82,12 @@ class Input:
     def is_number(self) -> sql.Composed:
         """SQL of whether what could not be read is a number nevertheless, if too large."""
         number = sql.SQL("{}::numeric").format(self.raw)
-        test = sql.SQL("{0} <> 'NaN' and trunc({0}) = {0}" if self.wants_integer else "{0} <> 'NaN'").format(number)
-        return sql.SQL("case when ops.is_valid_input({}, 'numeric') then {} else false end").format(self.raw, test)
+        test = sql.SQL("{0} <> 'NaN' and trunc({0}) = {0}" if self.wants_integer else "{0} <> 'NaN'").format(
+            number
+        )
+        return sql.SQL("case when ops.is_valid_input({}, 'numeric') then {} else false end").format(
+            self.raw, test
+        )
 
     @property
     def wants_number(self) -> bool:
@@ -144,9 +148,16 @@ class RuleBook:
 
 def make_rules(plan: Plan, inputs: Inputs) -> RuleBook:
     """Derive all rules from a plan."""
-    rules = [*_input_rules(plan, inputs), *_lookup_rules(plan, inputs), *_key_rules(plan), *_foreign_key_rules(plan)]
+    rules = [
+        *_input_rules(plan, inputs),
+        *_lookup_rules(plan, inputs),
+        *_key_rules(plan),
+        *_foreign_key_rules(plan),
+    ]
     guards = list(rules)
-    rules += [_check_rule(plan, check, guards) for check in plan.constraints.checks if _auditable(plan, check)]
+    rules += [
+        _check_rule(plan, check, guards) for check in plan.constraints.checks if _auditable(plan, check)
+    ]
     taken, repeated, orphaned, refused = dict[str, int](), dict[str, int](), dict[str, int](), {}
     for unique in plan.uniques:
         kind, column = _duplicate(plan, unique)
@@ -158,7 +169,9 @@ def make_rules(plan: Plan, inputs: Inputs) -> RuleBook:
     for fk in plan.self_references:
         orphaned[fk.name] = len(rules)
         columns = ",".join(fk.columns)
-        rules.append(Rule(AnomalyKind.ORPHAN, columns, f"no row of {plan.target} has the {columns} it refers to"))
+        rules.append(
+            Rule(AnomalyKind.ORPHAN, columns, f"no row of {plan.target} has the {columns} it refers to")
+        )
     for kind in sorted({*REFUSALS.values(), AnomalyKind.INVALID_VALUE}):
         refused[kind] = len(rules)
         rules.append(Rule(kind, plan.row_key, "PostgreSQL refuses the row"))
@@ -237,7 +250,13 @@ def _key_rules(plan: Plan) -> Iterator[Rule]:
     for planned in plan.lookups:
         if planned.target.name in plan.key and not planned.target.not_null:
             name = sql.Identifier(planned.target.name)
-            yield Rule(AnomalyKind.NULL, planned.target.name, "the key is null", None, sql.SQL("{} is null").format(name))
+            yield Rule(
+                AnomalyKind.NULL,
+                planned.target.name,
+                "the key is null",
+                None,
+                sql.SQL("{} is null").format(name),
+            )
 
 
 def _foreign_key_rules(plan: Plan) -> Iterator[Rule]:

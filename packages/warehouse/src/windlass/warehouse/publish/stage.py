@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 
 from windlass.warehouse.load.errors import PublishError
 from windlass.warehouse.load.table import PgConnection, Table, describe_table
-from windlass.warehouse.publish.audit import AUDIT, CANDIDATE, GOOD, ORD, audit_query
+from windlass.warehouse.publish.audit import AUDIT, CANDIDATE, GOOD, ORD, audit_query, positions
 from windlass.warehouse.publish.plan import Plan
 from windlass.warehouse.publish.refusal import note_refusals, refused_by
 from windlass.warehouse.publish.rules import Inputs, RuleBook
@@ -59,7 +59,9 @@ def land(connection: PgConnection, query: BoundStatement, *, source_table: str) 
             raise explain_failure(error, query, prefix=len(prefix)) from error
         rows = cursor.rowcount
         cursor.execute(
-            sql.SQL("select {} from {} where {} = 1").format(sql.Identifier("windlass landed"), CANDIDATE, ORD)
+            sql.SQL("select {} from {} where {} = 1 limit 1").format(
+                sql.Identifier("windlass landed"), CANDIDATE, ORD
+            )
             if rows
             else sql.SQL("select count(*) from {}").format(source.name.identifier)
         )
@@ -106,13 +108,13 @@ def audit(connection: PgConnection, plan: Plan, inputs: Inputs, book: RuleBook, 
         sql.SQL(
             "create temporary table windlass_problem ({} bigint, rule integer, detail text) on commit drop;"
             "create temporary table windlass_audit on commit drop as {} with no data"
-        ).format(ORD, audit_query(plan, inputs, book, first=1, last=0))
+        ).format(ORD, audit_query(plan, inputs, book, within=sql.SQL("false")))
     )
     audited = 0
 
     def judge(first: int, last: int) -> None:
         nonlocal audited
-        query = audit_query(plan, inputs, book, first=first, last=last)
+        query = audit_query(plan, inputs, book, within=positions(first, last, rows=rows))
         done = connection.execute(sql.SQL("insert into {} {}").format(AUDIT, query))
         audited += done.rowcount
 
@@ -143,11 +145,11 @@ def _ambiguous(connection: PgConnection, plan: Plan) -> PublishError:
             )
         )
         row_key, _, *found = cursor.fetchone() or ("?", 0)
-    culprits = [item for item, count in zip(plan.lookups, found, strict=False) if count > 1] or list(plan.lookups)
+    culprits = [item for item, count in zip(plan.lookups, found, strict=False) if count > 1] or list(
+        plan.lookups
+    )
     told = ", ".join(f"{item.target.name} from {item.table}" for item in culprits)
     return PublishError(
         f"The lookup of {told} finds several rows, e.g. for {plan.row_key} = {row_key}. Nothing was published.",
         advice="Join on all columns of a unique key, and give valid_at for a dimension with history.",
     )
-
-

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 
-from windlass.warehouse.load.errors import StatementError
 from windlass.warehouse.errors import LoadError
+from windlass.warehouse.load.errors import StatementError
 
 __all__ = ["Placeholder", "Script", "Statement", "read_script"]
 
@@ -29,7 +29,9 @@ _TOKEN = re.compile(
 )
 _PLACEHOLDER = re.compile(r"%\(([^()%]*)\)s")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-_TRANSACTION_WORDS = frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
+_TRANSACTION_WORDS = frozenset(
+    {"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ def read_script(*, sql: str | None = None, sql_file: str | PathLike[str] | None 
         return Script(path.read_text(encoding="utf-8-sig"), name=fspath(path))
     except OSError as error:
         raise LoadError(
-            f"Cannot read the SQL file {path}: {error.strerror}.", advice="Check the path and its permissions."
+            f"Cannot read the SQL file {path}: {error.strerror}.",
+            advice="Check the path and its permissions.",
         ) from error
     except UnicodeDecodeError as error:
         raise LoadError(

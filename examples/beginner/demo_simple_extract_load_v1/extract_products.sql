@@ -1,0 +1,2 @@
+select product_id, sku, name, category, unit_price, updated_at
+from source.product
