@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -50,9 +50,12 @@ class WarehouseServer:
 
     Attributes:
         base_dsn: A libpq DSN of a database to administer it from, with the password in it.
+        copy_strategy: How it copies a database. `file_copy` goes through checkpoints: where nothing is
+            flushed to disk it takes a third of the time of `wal_log` (0.11 s, 0.37 s), elsewhere more.
     """
 
     base_dsn: str = field(repr=False)
+    copy_strategy: Literal["wal_log", "file_copy"] = "wal_log"
 
     def dsn(self, dbname: str = "postgres") -> str:
         """A libpq DSN for one of its databases."""
@@ -66,8 +69,8 @@ class WarehouseServer:
             template: Database to copy.
         """
         name = f"windlass_test_{uuid.uuid4().hex[:16]}"
-        create = sql.SQL("create database {} template {}").format(
-            sql.Identifier(name), sql.Identifier(template)
+        create = sql.SQL("create database {} template {} strategy {}").format(
+            sql.Identifier(name), sql.Identifier(template), sql.SQL(self.copy_strategy)
         )
         drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
         with connect(self.base_dsn, application_name="windlass-test", autocommit=True) as connection:
@@ -87,7 +90,7 @@ def server_of_run() -> Iterator[WarehouseServer]:
         yield WarehouseServer(given)
         return
     with _use(_folder_of_run()) as server:
-        yield WarehouseServer(server.dsn())
+        yield WarehouseServer(server.dsn(), copy_strategy="file_copy")
 
 
 def _folder_of_run() -> Path:
