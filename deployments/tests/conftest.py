@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from windlass.deployments.testing import Config, Stack
+from windlass.warehouse.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,8 @@ def _module_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     yield stack
     stack.run("down")
     assert stack.processes() == []
+    # As root the data lie outside a folder that the server's account cannot reach.
+    EmbeddedPostgres(stack.layout.postgres).destroy()
 
 
 @pytest.fixture

@@ -30,7 +30,9 @@ def test_secrets_are_made_once_and_are_private(layout: Layout) -> None:
     assert len(set(first)) == 4
     for path in [path for path in layout.root.rglob("*") if path.is_file()]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-    assert stat.S_IMODE(layout.root.stat().st_mode) == 0o700
+    for folder in (layout.airflow_home, layout.logs):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not stat.S_IMODE(layout.root.stat().st_mode) & 0o066
 
 
 def test_two_stacks_share_no_secret(layout: Layout, tmp_path: Path) -> None:

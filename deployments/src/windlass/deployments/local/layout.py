@@ -23,7 +23,10 @@ class Layout:
         """Make the folders, readable by their owner alone: they hold credentials and data."""
         for folder in (self.root, self.airflow_home, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
-        self.root.chmod(0o700)
+            folder.chmod(0o700)
+        if os.geteuid() == 0:
+            # Root's Postgres runs under another account, which has to pass through to its data folder.
+            self.root.chmod(0o711)
 
     @property
     def airflow_home(self) -> Path:
