@@ -14,7 +14,9 @@ from windlass.dagfactory.cli import app
 
 pytestmark = pytest.mark.integration
 
-README = metadata("windlass-dagfactory").get_payload()
+_METADATA = metadata("windlass-dagfactory")
+# Where the importlib_metadata package is loaded, as by Airflow, its own finder moves the text into a header.
+README = _METADATA["Description"] or _METADATA.get_payload()
 
 
 def blocks(language: str) -> list[str]:
