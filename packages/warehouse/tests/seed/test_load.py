@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -246,7 +245,6 @@ def test_a_failed_replacement_keeps_what_was_there(connection: Connection, tmp_p
     assert counted(connection) == report.rows
     assert path.read_text() == before
     assert len(list(tmp_path.iterdir())) == 1
-    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
 def test_progress_goes_from_table_to_table_up_to_their_totals(connection: Connection) -> None:

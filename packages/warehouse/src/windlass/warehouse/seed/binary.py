@@ -83,6 +83,7 @@ class Dictionary:
         width = max(map(len, packed))
         self.fields = np.array(packed, dtype=f"V{width}")
         self.masks = np.array([b"\1" * len(field) for field in packed], dtype=f"V{width}")
+        self.narrow = np.array([len(field) < width for field in packed])
 
     @classmethod
     def of_texts(cls, texts: Sequence[str | None]) -> Dictionary:
@@ -110,7 +111,8 @@ class Coded:
     def write(self, field: Records, mask: Records) -> None:
         """Fill in the fields."""
         field[:] = self.dictionary.fields[self.codes]
-        mask[:] = self.dictionary.masks[self.codes]
+        narrow = np.flatnonzero(self.dictionary.narrow[self.codes])
+        mask[narrow] = self.dictionary.masks[self.codes[narrow]]
 
 
 @dataclass(frozen=True, slots=True)

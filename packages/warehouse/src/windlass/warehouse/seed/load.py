@@ -1,4 +1,9 @@
-"""Load the seed: every table and the manifest in one transaction, while the next rows are being made."""
+"""Load the seed: every table and the manifest, in one transaction.
+
+While the server stores a chunk the next one is made: the kernel's buffer keeps the server busy for as long. A
+thread that makes chunks ahead was measured and cost more than it gained (median of 14 alternating loads over
+TCP: 1.07 to 1.16 times the bare loop's time with it, 0.99 to 1.13 without).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,6 @@ from windlass.warehouse.seed.binary import SIGNATURE, TRAILER
 from windlass.warehouse.seed.draws import SEED_LIMIT
 from windlass.warehouse.seed.manifest import Anomaly
 from windlass.warehouse.seed.manifest_file import ManifestFile
-from windlass.warehouse.seed.prefetch import Prefetch
 from windlass.warehouse.seed.problems import PROBLEMS
 from windlass.warehouse.seed.sales import Volume
 from windlass.warehouse.seed.tables import TABLES, Chunk, TableRows, table_anomalies, table_rows
@@ -38,7 +42,6 @@ __all__ = ["SCALE_LIMIT", "Progress", "SeedReport", "seed"]
 SCALE_LIMIT = 10_000
 """The largest scale: a thousand million sales."""
 
-_CHUNKS_AHEAD = 4
 _LOCK_TIMEOUT = "10s"
 
 
@@ -116,16 +119,12 @@ def seed(
         )
     volume = Volume.of(scale)
     path = None if manifest is None else Path(manifest)
-    with (
-        ManifestFile(path) as file,
-        Prefetch(_chunks(seed, volume), depth=_CHUNKS_AHEAD) as chunks,
-        _explained(),
-    ):
+    with ManifestFile(path) as file, _explained():
         with connection.transaction():
             loading = _Loading(connection.cursor(), file, progress)
             _prepare(loading.cursor, replace=replace)
             loading.note(table_anomalies(seed, volume))
-            for rows, group in groupby(chunks, key=itemgetter(0)):
+            for rows, group in groupby(_chunks(seed, volume), key=itemgetter(0)):
                 loading.copy(rows, (chunk for _, chunk in group))
             file.prepare()
         file.publish()

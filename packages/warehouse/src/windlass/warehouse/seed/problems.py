@@ -6,6 +6,7 @@ Whether a row carries a problem, and which, is drawn by its position, like the r
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ NO_ID = -1
 _PROBABILITY_UNIT = 100_000
 _ROW_RATE = 70
 _RECEIPT_RATE = 160
-_ORPHANS_FROM, _ORPHANS = 900_000_000, 1_000_000
+_ORPHANS = range(900_000_000, 901_000_000)
+_ID_COLUMNS = ("customer_id", "product_id")
 _CHUNK = 8192
 
 
@@ -68,6 +70,10 @@ Each befalls 0.07 % of the rows but for the last: 0.16 % of the receipts have al
 
 _COPIES = np.array([0, *(problem.copies for problem in PROBLEMS)])
 _BY_RECEIPT_CODE = len(PROBLEMS)
+_BY_COLUMN = {
+    column: np.array([False, *(problem.column == column for problem in _BY_ROW), column == "line_number"])
+    for column in (*_ID_COLUMNS, "sold_on", "store_code", "channel", "quantity", "unit_price", "line_number")
+}
 _NULL_DAY_CODE = _BY_ROW.index(Problem(AnomalyKind.NULL, "sold_on")) + 1
 
 
@@ -89,8 +95,9 @@ class Arrivals:
 
 def arrivals(seed: int, start: int, stop: int) -> Arrivals:
     """Make what arrives of the stores' sales `start` to `stop - 1`."""
-    problem = _problems(seed, start, stop)
-    lines = _broken(seed, sales_lines(seed, Feed.SHOP, start, stop), problem)
+    problem, drawn = _problems(seed, start, stop)
+    lines = sales_lines(seed, Feed.SHOP, start, stop)
+    _break(seed, lines, problem, drawn)
     if not _COPIES[problem].any():
         return Arrivals(lines=lines, problem=problem)
     index = np.repeat(np.arange(stop - start), 1 + _COPIES[problem])
@@ -103,7 +110,7 @@ def arrivals(seed: int, start: int, stop: int) -> Arrivals:
 def extra_copies(seed: int, stop: int) -> int:
     """Count the copies that arrive of the sales 1 to `stop - 1`: so much later does sale `stop` arrive."""
     return sum(
-        int(_COPIES[_problems(seed, first, min(first + _CHUNK, stop))].sum())
+        int(_COPIES[_problems(seed, first, min(first + _CHUNK, stop))[0]].sum())
         for first in range(1, stop, _CHUNK)
     )
 
@@ -117,15 +124,15 @@ def missing_days(seed: int, sales: int) -> tuple[int, ...]:
     expected = DAY_COUNT - len(feed_gaps(seed).missing_days)
     for first in range(1, sales + 1, _CHUNK):
         stop = min(first + _CHUNK, sales + 1)
-        on_a_day = _problems(seed, first, stop) != _NULL_DAY_CODE
+        on_a_day = _problems(seed, first, stop)[0] != _NULL_DAY_CODE
         seen[sales_lines(seed, Feed.SHOP, first, stop).sold_on[on_a_day]] = True
         if int(seen.sum()) == expected:
             break
     return tuple(np.flatnonzero(~seen[:DAY_COUNT]).tolist())
 
 
-def _problems(seed: int, start: int, stop: int) -> Ints:
-    """Draw what is wrong with the sales `start` to `stop - 1`, see `PROBLEMS`."""
+def _problems(seed: int, start: int, stop: int) -> tuple[Ints, UInts]:
+    """Draw what is wrong with the sales `start` to `stop - 1`, see `PROBLEMS`; give the words drawn, too."""
     drawn = words(seed, Feed.SHOP, Variable.PROBLEM, first=start - 1, count=stop - start)
     position = bounded(drawn, _PROBABILITY_UNIT, shift=0)
     problem = np.where(position < _ROW_RATE * len(_BY_ROW), position // _ROW_RATE + 1, 0)
@@ -137,33 +144,35 @@ def _problems(seed: int, start: int, stop: int) -> Ints:
     )
     renumbered = (bounded(of_receipt, _PROBABILITY_UNIT, shift=0) < _RECEIPT_RATE)[receipt - first]
     if not renumbered.any():
-        return problem
+        return problem, drawn
     # The first line of such a receipt must pass: it is the one that the others are copies of.
-    return np.where(renumbered, np.where(line_numbers(start, stop) > 1, _BY_RECEIPT_CODE, 0), problem)
+    first_lines_good = np.where(line_numbers(start, stop) > 1, _BY_RECEIPT_CODE, 0)
+    return np.where(renumbered, first_lines_good, problem), drawn
 
 
-def _bad_values(seed: int, what: Problem, drawn: UInts) -> Ints:
-    if what.column in ("customer_id", "product_id"):
-        if what.kind is AnomalyKind.NULL:
-            return np.full(len(drawn), NO_ID)
-        return _ORPHANS_FROM + bounded(drawn, _ORPHANS, shift=32)
-    positions = vocabulary(seed, what.column).positions(what.kind)
-    return positions.start + bounded(drawn, len(positions), shift=32)
+@lru_cache(maxsize=8)
+def _bad_values(seed: int) -> tuple[Ints, Ints]:
+    """Tell, by problem, the first of the values that stand for it and how many there are."""
+    ranges = [range(1), *(_bad_range(seed, what) for what in PROBLEMS)]
+    return np.array([values.start for values in ranges]), np.array([len(values) for values in ranges])
 
 
-def _broken(seed: int, lines: SalesLines, problem: Ints) -> SalesLines:
-    """Write the bad values over the good ones; `lines` has just been made and is changed."""
+def _bad_range(seed: int, what: Problem) -> range:
+    if what.copies:
+        return range(1)
+    if what is _BY_RECEIPT:
+        return range(1, 2)
+    if what.column not in _ID_COLUMNS:
+        return vocabulary(seed, what.column).positions(what.kind)
+    return _ORPHANS if what.kind is AnomalyKind.ORPHAN else range(NO_ID, NO_ID + 1)
+
+
+def _break(seed: int, lines: SalesLines, problem: Ints, drawn: UInts) -> None:
+    """Write bad values over the good ones of lines that have just been made."""
     rows = np.flatnonzero(problem)
-    if not len(rows):
-        return lines
-    first = int(lines.sale_id[0])
-    drawn = words(seed, Feed.SHOP, Variable.PROBLEM, first=first - 1, count=len(problem))[rows]
-    for code in np.unique(problem[rows]):
-        what = PROBLEMS[code - 1]
-        chosen = problem[rows] == code
-        where, how = rows[chosen], drawn[chosen]
-        if what is _BY_RECEIPT:
-            lines.line_number[where] = 1
-        elif not what.copies:
-            getattr(lines, what.column)[where] = _bad_values(seed, what, how)
-    return lines
+    codes = problem[rows]
+    first, count = _bad_values(seed)
+    bad = first[codes] + bounded(drawn[rows], count[codes], shift=32)
+    for column, is_concerned in _BY_COLUMN.items():
+        chosen = is_concerned[codes]
+        getattr(lines, column)[rows[chosen]] = bad[chosen]
