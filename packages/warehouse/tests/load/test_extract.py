@@ -22,7 +22,9 @@ Connection = psycopg.Connection[Any]
 @pytest.fixture
 def connection(warehouse: WarehouseDatabase) -> Iterator[Connection]:
     with warehouse.connect(autocommit=True) as opened:
-        opened.execute('create table target (id int, "Name" text, price numeric(8,2), doc jsonb, at timestamptz)')
+        opened.execute(
+            'create table target (id int, "Name" text, price numeric(8,2), doc jsonb, at timestamptz)'
+        )
         yield opened
 
 
@@ -30,7 +32,7 @@ def connection(warehouse: WarehouseDatabase) -> Iterator[Connection]:
 def source(warehouse_server: WarehouseServer) -> Iterator[Connection]:
     with warehouse_server.database() as database, database.connect(autocommit=True) as opened:
         opened.execute(
-            'create table origin as select n as id, \'n\' || n as "Name", n / 3.0 as price, '
+            "create table origin as select n as id, 'n' || n as \"Name\", n / 3.0 as price, "
             "jsonb_build_object('n', n) as doc, '2024-01-01Z'::timestamptz + n * interval '1 day' as at "
             "from generate_series(1, 1000) as n"
         )
@@ -67,7 +69,9 @@ def test_within_one_database_values_are_read_as_the_target_reads_text(connection
 
 def test_replace_is_one_transaction_and_append_keeps(connection: Connection, source: Connection) -> None:
     for mode, expected in (("replace", 2), ("append", 4), ("replace", 2)):
-        extract_load(connection, table="target", sql="select id from origin limit 2", source=source, mode=mode)  # type: ignore[arg-type]
+        extract_load(
+            connection, table="target", sql="select id from origin limit 2", source=source, mode=mode
+        )  # type: ignore[arg-type]
         assert (count(connection) or ())[0] == expected
     with pytest.raises(LoadError):
         extract_load(connection, table="target", sql="select 1 / (id - 900) as id from origin", source=source)

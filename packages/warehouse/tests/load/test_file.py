@@ -26,7 +26,8 @@ def connection(warehouse: WarehouseDatabase) -> Iterator[Connection]:
     with warehouse.connect(autocommit=True) as opened:
         opened.execute(
             'create schema "My Play"; create table "My Play"."Order" '
-            '(id int not null, "from" text, amount numeric(8,2), doc jsonb, n int generated always as identity, '
+            '(id int not null, "from" text, amount numeric(8,2), doc jsonb, '
+            "n int generated always as identity, "
             "at timestamptz default now(), doubled int generated always as (id * 2) stored)"
         )
         yield opened
@@ -47,7 +48,9 @@ def load(connection: Connection, path: Path, **options: Any) -> FileResult:
 
 
 def rows(connection: Connection) -> list[Any]:
-    return connection.execute('select id, "from", amount::text, doc from "My Play"."Order" order by id').fetchall()
+    return connection.execute(
+        'select id, "from", amount::text, doc from "My Play"."Order" order by id'
+    ).fetchall()
 
 
 def problems_of(connection: Connection, path: Path, **options: Any) -> list[tuple[int, int]]:
@@ -79,7 +82,9 @@ def test_the_same_content_is_loaded_once_under_any_name(connection: Connection, 
 
     assert (second.rows, second.skipped, second.sha256) == (1, True, first.sha256)
     assert len(rows(connection)) == 1
-    noted = connection.execute("select target_table, file_name, row_count, run_id from ops.loaded_file").fetchall()
+    noted = connection.execute(
+        "select target_table, file_name, row_count, run_id from ops.loaded_file"
+    ).fetchall()
     assert noted == [("My Play.Order", "orders.csv", 1, "r")]
 
 
@@ -203,7 +208,11 @@ def test_all_problems_of_json_lines_are_told(connection: Connection, tmp_path: P
 
 @pytest.mark.parametrize(
     ("name", "options", "told"),
-    [("orders.txt", {}, "format"), ("missing.csv", {}, "No such file"), ("orders.csv", {"table": "nope"}, "no table")],
+    [
+        ("orders.txt", {}, "format"),
+        ("missing.csv", {}, "No such file"),
+        ("orders.csv", {"table": "nope"}, "no table"),
+    ],
 )
 def test_a_load_that_cannot_start_says_why(
     connection: Connection, tmp_path: Path, name: str, options: dict[str, Any], told: str
@@ -235,7 +244,10 @@ def test_a_file_that_grows_while_it_is_read_is_not_loaded(
 
         thread = threading.Thread(target=work)
         thread.start()
-        waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        waiting = (
+            "select count(*) from pg_stat_activity "
+            "where wait_event_type = 'Lock' and datname = current_database()"
+        )
         while connection.execute(waiting).fetchone() == (0,):
             assert thread.is_alive()
         with path.open("a") as file:

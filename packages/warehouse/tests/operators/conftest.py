@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,15 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("airflow")
     (home / "dags").mkdir()
     environment = {**os.environ, **SETTINGS, "AIRFLOW_HOME": str(home)}
     subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True, timeout=120
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=120,
     )
-    yield home
+    return home

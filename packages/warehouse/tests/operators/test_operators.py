@@ -93,8 +93,10 @@ def airflow(
 ) -> Iterator[Airflow]:
     with warehouse_server.database() as other:
         with other.connect(autocommit=True) as connection:
-            connection.execute("create table origin as select n as product_id, 's' || n as sku, 'n' as name, "
-                               "'books' as category, 1.5::numeric(12,2) as unit_price from generate_series(1, 3) as n")
+            connection.execute(
+                "create table origin as select n as product_id, 's' || n as sku, 'n' as name, "
+                "'books' as category, 1.5::numeric(12,2) as unit_price from generate_series(1, 3) as n"
+            )
         connections = {
             "warehouse_default": connection_uri(warehouse.dsn),
             "shop": connection_uri(other.dsn),
@@ -115,7 +117,8 @@ extract = ExtractLoadOperator(task_id="extract", table="staging.product", source
     sql="select * from origin where product_id <= %(most)s", parameters={"most": 2})
 same = ExtractLoadOperator(task_id="same", table="staging.calendar", sql="select current_date as day")
 land = LoadFileOperator(task_id="land", file=FOLDER + "/customers.csv", table="staging.customer")
-days = TransformOperator(task_id="days", sql="select count(*) as n, %(run_id)s as run, %(task_id)s as task from staging.product")
+days = TransformOperator(task_id="days",
+    sql="select count(*) as n, %(run_id)s as run, %(task_id)s as task from staging.product")
 publish = PublishOperator(task_id="publish", table="warehouse.dim_product", source_table="staging.product",
     key=["product_id"], sql="select product_id, sku, name, category, unit_price from staging.product")
 [extract, same, land] >> days >> publish
@@ -126,7 +129,12 @@ publish = PublishOperator(task_id="publish", table="warehouse.dim_product", sour
     xcom = result["xcom"]
     assert xcom["extract"] == {"table": "staging.product", "rows": 2}
     assert xcom["same"] == {"table": "staging.calendar", "rows": 1}
-    assert {**xcom["land"], "sha256": None} == {"table": "staging.customer", "rows": 1, "skipped": False, "sha256": None}
+    assert {**xcom["land"], "sha256": None} == {
+        "table": "staging.customer",
+        "rows": 1,
+        "skipped": False,
+        "sha256": None,
+    }
     assert xcom["days"] == {
         "statements": [{"rows": 1, "command": "SELECT"}],
         "result": [{"n": 2, "run": result["run_id"], "task": "days"}],
@@ -143,7 +151,9 @@ publish = PublishOperator(task_id="publish", table="warehouse.dim_product", sour
     }
     assert "rows_published" in output
     with warehouse.connect() as connection:
-        noted = connection.execute("select dag_id, run_id, task_id, map_index from ops.loaded_file").fetchall()
+        noted = connection.execute(
+            "select dag_id, run_id, task_id, map_index from ops.loaded_file"
+        ).fetchall()
     assert noted == [(airflow.dag_id, result["run_id"], "land", -1)]
 
 
@@ -182,7 +192,8 @@ def test_lookups_and_other_databases_work_from_python(
         )
     result, output = airflow.run(
         """
-PublishOperator(task_id="publish", table="visit", source_table="landed", key=["n"], sql="select * from landed",
+PublishOperator(task_id="publish", table="visit", source_table="landed", key=["n"],
+    sql="select * from landed",
     lookups={"place_id": Lookup("place", "id", {"code": "code"})})
 """
     )
@@ -193,14 +204,16 @@ def test_a_killed_task_stops_its_statement(airflow: Airflow, warehouse: Warehous
     process = airflow.start(
         """
 import signal
-task = TransformOperator(task_id="slow", sql="insert into staging.calendar default values; select pg_sleep(600)")
+task = TransformOperator(task_id="slow",
+    sql="insert into staging.calendar default values; select pg_sleep(600)")
 signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
 """
     )
     with warehouse.connect(autocommit=True) as connection:
         running = (
             "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' "
-            "and query like '%pg_sleep(600)%' and pid <> pg_backend_pid() and application_name like 'windlass play_%'"
+            "and query like '%pg_sleep(600)%' and pid <> pg_backend_pid() and application_name like "
+            "'windlass play_%'"
         )
         wait_until(connection, running, 1)
         process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Whatever constraints a table has: publishing raises none of them, and keeps what row-by-row inserts would keep."""
+"""Whatever constraints a table has, publishing keeps what row-by-row inserts would keep."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def make_tables(connection: psycopg.Connection[Any], constraints: list[str], ind
     connection.execute(
         "drop schema if exists play cascade; create schema play; set search_path to play;"
         "create table parent (k smallint primary key); insert into parent values (1), (2);"
-        "create table pair (k smallint, word text, primary key (k, word)); insert into pair values (1, 'p'), (2, 'q');"
+        "create table pair (k smallint, word text, primary key (k, word)); insert into pair values (1, "
+        "'p'), (2, 'q');"
         f"create table target ({columns}, primary key (id));"
         'create table landed (n integer, id text, a text, b text, "Select" text, d text);'
         + "".join(f"alter table target {constraint};" for constraint in constraints)
@@ -79,7 +80,8 @@ def land(connection: psycopg.Connection[Any], landed: list[dict[str, str | None]
     connection.execute("truncate play.landed")
     for number, row in enumerate(landed):
         connection.execute(
-            'insert into play.landed values (%(n)s, %(id)s, %(a)s, %(b)s, %(Select)s, %(d)s)', {**row, "n": number}
+            "insert into play.landed values (%(n)s, %(id)s, %(a)s, %(b)s, %(Select)s, %(d)s)",
+            {**row, "n": number},
         )
 
 
@@ -105,7 +107,8 @@ def kept_one_by_one(connection: psycopg.Connection[Any], landed: list[dict[str, 
             if row["id"] is None:
                 continue
             values = sql.SQL(", ").join(
-                sql.SQL("{}::{}").format(sql.Literal(row[name]), sql.SQL(kind)) for name, kind in COLUMNS.items()
+                sql.SQL("{}::{}").format(sql.Literal(row[name]), sql.SQL(kind))
+                for name, kind in COLUMNS.items()
             )
             statement = sql.SQL("insert into play.target (id, a, b, {}, d) values ({})").format(
                 sql.Identifier("Select"), values

@@ -19,13 +19,15 @@ pytestmark = pytest.mark.integration
 Connection = psycopg.Connection[Any]
 
 QUERY = """
-select 'shop' as sale_source, sale_id, sold_on, customer_id, product_id, store_code, channel, quantity, unit_price,
-    receipt_number, line_number
+select 'shop' as sale_source, sale_id, sold_on, customer_id, product_id, store_code, channel, quantity,
+    unit_price, receipt_number, line_number
 from staging.sale order by landing_id
 """
 LOOKUPS = {
     "date_key": Lookup("warehouse.dim_date", "date_key", {"day": "sold_on"}),
-    "customer_key": Lookup("warehouse.dim_customer", "customer_key", {"customer_id": "customer_id"}, "sold_on"),
+    "customer_key": Lookup(
+        "warehouse.dim_customer", "customer_key", {"customer_id": "customer_id"}, "sold_on"
+    ),
     "product_key": Lookup("warehouse.dim_product", "product_key", {"product_id": "product_id"}),
 }
 GOOD: dict[str, Any] = {
@@ -44,9 +46,12 @@ GOOD: dict[str, Any] = {
 def connection(warehouse: WarehouseDatabase) -> Iterator[Connection]:
     with warehouse.connect(autocommit=True) as opened:
         opened.execute(
-            "insert into warehouse.dim_date values (20240229, '2024-02-29', 2024, 1, 2, 9, 4, false, false, null);"
-            "insert into warehouse.dim_product (product_id, sku, name, category, unit_price) values (1, 's', 'n', 'c', 1);"
-            "insert into warehouse.dim_customer (customer_id, name, email, country_code, segment, valid_from, valid_to,"
+            "insert into warehouse.dim_date values (20240229, '2024-02-29', 2024, 1, 2, 9, 4, false, "
+            "false, null);"
+            "insert into warehouse.dim_product (product_id, sku, name, category, unit_price) values (1, "
+            "'s', 'n', 'c', 1);"
+            "insert into warehouse.dim_customer (customer_id, name, email, country_code, segment, "
+            "valid_from, valid_to,"
             " is_current) values (1, 'old', 'e', 'DE', 'consumer', '-infinity', '2024-03-01', false),"
             " (1, 'new', 'e', 'DE', 'consumer', '2024-03-01', 'infinity', true),"
             " (2, 'later', 'e', 'DE', 'consumer', '2025-01-01', 'infinity', true)"
@@ -116,7 +121,9 @@ def test_each_problem_has_its_kind_and_column(
 
 
 def test_every_problem_of_a_row_is_told_once(connection: Connection) -> None:
-    land(connection, {"quantity": "x", "channel": "fax", "customer_id": None, "sold_on": None, "product_id": 7})
+    land(
+        connection, {"quantity": "x", "channel": "fax", "customer_id": None, "sold_on": None, "product_id": 7}
+    )
 
     publish_sales(connection)
 
@@ -132,7 +139,9 @@ def test_every_problem_of_a_row_is_told_once(connection: Connection) -> None:
 def test_a_reason_shows_the_value_and_the_rule(connection: Connection) -> None:
     land(connection, {"quantity": "101"})
     publish_sales(connection)
-    (reason,) = connection.execute("select problems -> 0 ->> 'reason' from ops.rejected_row").fetchone() or ("",)
+    (reason,) = connection.execute("select problems -> 0 ->> 'reason' from ops.rejected_row").fetchone() or (
+        "",
+    )
     assert reason.startswith("101 breaks fact_sales_quantity_check: CHECK (")
 
 
@@ -198,7 +207,12 @@ def test_only_rows_that_differ_are_updated(connection: Connection) -> None:
     result = publish_sales(connection)
 
     assert (result.inserted, result.updated, result.unchanged) == (0, 1, 1)
-    assert connection.execute("select quantity, amount from warehouse.fact_sales where sale_id = 2").fetchall()[0][0] == 9
+    assert (
+        connection.execute("select quantity, amount from warehouse.fact_sales where sale_id = 2").fetchall()[
+            0
+        ][0]
+        == 9
+    )
 
 
 def test_a_row_that_turned_bad_leaves_the_published_one_alone(connection: Connection) -> None:
@@ -214,7 +228,10 @@ def test_a_row_that_turned_bad_leaves_the_published_one_alone(connection: Connec
     ("query", "told"),
     [
         (QUERY.replace("from staging.sale", "from staging.sale where sale_id <> 2"), "rows would be lost"),
-        (QUERY.replace("from staging.sale", "from staging.sale cross join (values (1), (2)) as v"), "doubled"),
+        (
+            QUERY.replace("from staging.sale", "from staging.sale cross join (values (1), (2)) as v"),
+            "doubled",
+        ),
     ],
 )
 def test_a_query_that_loses_or_doubles_rows_is_refused(connection: Connection, query: str, told: str) -> None:
@@ -226,7 +243,10 @@ def test_a_query_that_loses_or_doubles_rows_is_refused(connection: Connection, q
 
 def test_an_ambiguous_lookup_is_refused_by_name(connection: Connection) -> None:
     land(connection, {})
-    lookups = {**LOOKUPS, "customer_key": Lookup("warehouse.dim_customer", "customer_key", {"customer_id": "customer_id"})}
+    lookups = {
+        **LOOKUPS,
+        "customer_key": Lookup("warehouse.dim_customer", "customer_key", {"customer_id": "customer_id"}),
+    }
     with pytest.raises(PublishError, match=r"lookup of customer_key .* several rows, e\.g\. for sale_id = 1"):
         publish_sales(connection, lookups=lookups)
 
@@ -234,18 +254,30 @@ def test_an_ambiguous_lookup_is_refused_by_name(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "told"),
     [
-        ({"key": ["sale_id"]}, PublishError, r"No unique constraint of warehouse.fact_sales is on \(sale_id\)"),
+        (
+            {"key": ["sale_id"]},
+            PublishError,
+            r"No unique constraint of warehouse.fact_sales is on \(sale_id\)",
+        ),
         ({"key": []}, PublishError, "No key"),
         ({"key": ["nope"]}, TableError, "'nope'"),
         ({"key": ["published_at"]}, TableError, "neither from the query nor from a lookup"),
         ({"sql": QUERY.replace("channel,", "channel as chanel,")}, TableError, "'chanel'"),
         ({"sql": QUERY.replace("channel,", "")}, TableError, "needs channel"),
         ({"sql": QUERY.replace("channel,", "channel, 1 as amount,")}, TableError, "'amount' .* fills itself"),
-        ({"sql": QUERY.replace("channel,", "channel, 1 as date_key,")}, TableError, "from the query and from a lookup"),
+        (
+            {"sql": QUERY.replace("channel,", "channel, 1 as date_key,")},
+            TableError,
+            "from the query and from a lookup",
+        ),
         ({"sql": QUERY.replace("product_id,", "")}, TableError, "no column 'product_id'"),
         ({"row_key": "nope"}, TableError, "row_key"),
         ({"sql": "select 1; select 2"}, StatementError, "One query is needed"),
-        ({"sql": "select\n nope from staging.sale"}, StatementError, r"<sql>:2:2: column \"nope\" does not exist"),
+        (
+            {"sql": "select\n nope from staging.sale"},
+            StatementError,
+            r"<sql>:2:2: column \"nope\" does not exist",
+        ),
         ({"table": "warehouse.nope"}, TableError, "no table warehouse.nope"),
         ({"table": "information_schema.columns"}, TableError, "no column|is not a table"),
         ({"source_table": "staging.nope"}, TableError, "staging.nope"),
@@ -255,7 +287,11 @@ def test_an_ambiguous_lookup_is_refused_by_name(connection: Connection) -> None:
             TableError,
             "'key', which warehouse.dim_date does not have",
         ),
-        ({"lookups": {**LOOKUPS, "date_key": Lookup("warehouse.dim_date", "date_key", {})}}, TableError, "joins on nothing"),
+        (
+            {"lookups": {**LOOKUPS, "date_key": Lookup("warehouse.dim_date", "date_key", {})}},
+            TableError,
+            "joins on nothing",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_told_before_any_row_is_written(
@@ -276,7 +312,8 @@ def test_nothing_landed_is_nothing_published(connection: Connection) -> None:
 def test_a_lookup_of_a_nullable_column_may_find_no_input(connection: Connection) -> None:
     connection.execute(
         "create table play (id int primary key, product_key bigint references warehouse.dim_product);"
-        "create table play_landed (id int, product_id bigint); insert into play_landed values (1, null), (2, 1), (3, 9)"
+        "create table play_landed (id int, product_id bigint); insert into play_landed values (1, "
+        "null), (2, 1), (3, 9)"
     )
     result = publish(
         connection,
@@ -293,7 +330,8 @@ def test_parents_may_arrive_with_their_children_and_orphans_take_theirs_along(co
     connection.execute(
         "create table node (id int primary key, parent int references node, name text unique);"
         "create table node_landed (n int, id int, parent int, name text);"
-        "insert into node_landed values (1, 2, 1, 'b'), (2, 1, null, 'a'), (3, 4, 9, 'c'), (4, 5, 4, 'd'), (5, 6, 6, 'd')"
+        "insert into node_landed values (1, 2, 1, 'b'), (2, 1, null, 'a'), (3, 4, 9, 'c'), (4, 5, 4, "
+        "'d'), (5, 6, 6, 'd')"
     )
     result = publish(
         connection,
@@ -309,13 +347,18 @@ def test_parents_may_arrive_with_their_children_and_orphans_take_theirs_along(co
 def test_a_row_that_a_trigger_refuses_makes_way_for_its_copy(connection: Connection) -> None:
     connection.execute(
         "create table play (id int primary key, v int);"
-        "create table play_landed (n int, id int, v int); insert into play_landed values (1, 1, 13), (2, 1, 5), (3, 2, 6);"
+        "create table play_landed (n int, id int, v int); insert into play_landed values (1, 1, 13), "
+        "(2, 1, 5), (3, 2, 6);"
         "create function refuse() returns trigger language plpgsql as $$ begin if new.v = 13 then "
         "raise exception 'unlucky' using errcode = 'check_violation'; end if; return new; end $$;"
         "create trigger refuse before insert on play for each row execute function refuse()"
     )
     result = publish(
-        connection, table="play", source_table="play_landed", key=["id"], sql="select id, v from play_landed order by n"
+        connection,
+        table="play",
+        source_table="play_landed",
+        key=["id"],
+        sql="select id, v from play_landed order by n",
     )
     assert connection.execute("select id, v from play order by id").fetchall() == [(1, 5), (2, 6)]
     assert result.rejected == 1
@@ -333,7 +376,9 @@ def test_foreign_keys_hold_after_publishing_without_their_triggers(connection: C
     assert other
 
 
-def test_two_publishes_at_once_publish_each_row_once(connection: Connection, warehouse: WarehouseDatabase) -> None:
+def test_two_publishes_at_once_publish_each_row_once(
+    connection: Connection, warehouse: WarehouseDatabase
+) -> None:
     land(connection, *({} for _ in range(200)))
     results: list[PublishResult] = []
 
@@ -378,7 +423,9 @@ def test_a_role_without_special_rights_publishes_alike(
     assert (result.inserted, dict(result.rejected_by_kind)) == (1, {"orphan": 1})
 
 
-def test_a_lock_that_is_not_free_in_time_fails_clearly(connection: Connection, warehouse: WarehouseDatabase) -> None:
+def test_a_lock_that_is_not_free_in_time_fails_clearly(
+    connection: Connection, warehouse: WarehouseDatabase
+) -> None:
     land(connection, {})
     with warehouse.connect() as other:
         other.execute("lock table warehouse.fact_sales in row exclusive mode")

@@ -24,7 +24,11 @@ MINIMAL: dict[str, dict[str, Any]] = {
 
 
 def test_every_spec_is_registered_under_its_name() -> None:
-    registered = {entry.name: entry.load() for entry in entry_points(group="windlass.operators") if "warehouse" in entry.value}
+    registered = {
+        entry.name: entry.load()
+        for entry in entry_points(group="windlass.operators")
+        if "warehouse" in entry.value
+    }
     assert registered == {spec.name: spec for spec in ALL}
 
 
@@ -64,16 +68,20 @@ def test_files_beside_the_config_are_marked_so() -> None:
 
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
-def test_the_operator_takes_every_parameter(spec: specs.OperatorSpec, tmp_path: Any, monkeypatch: Any) -> None:
+def test_the_operator_takes_every_parameter(
+    spec: specs.OperatorSpec, tmp_path: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     module, _, name = spec.operator.rpartition(".")
     operator = getattr(import_module(module), name)
-    given = {item: None for item in spec.parameters.model_fields} | MINIMAL[spec.name] | {"conn_id": "w"}
+    given = dict.fromkeys(spec.parameters.model_fields) | MINIMAL[spec.name] | {"conn_id": "w"}
     task = operator(task_id="t", **given)
     assert set(task.template_fields) <= set(spec.parameters.model_fields)
 
 
 def test_specs_import_neither_airflow_nor_a_driver() -> None:
-    code = "import sys, windlass.warehouse.specs; print([m for m in sys.modules if m in ('airflow', 'psycopg')])"
+    code = (
+        "import sys, windlass.warehouse.specs; print([m for m in sys.modules if m in ('airflow', 'psycopg')])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

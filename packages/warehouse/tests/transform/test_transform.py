@@ -49,7 +49,9 @@ def test_all_statements_run_in_order_and_tell_their_rows(connection: Connection,
     assert result.result[1] == {"N;": 2, "word": "it's;", "rest": 2}
 
 
-def test_a_failing_statement_undoes_the_others_and_tells_its_place(connection: Connection, tmp_path: Path) -> None:
+def test_a_failing_statement_undoes_the_others_and_tells_its_place(
+    connection: Connection, tmp_path: Path
+) -> None:
     path = tmp_path / "play.sql"
     path.write_text("insert into play values (1);\n\nselect %(long)s,\n\tn + wrod from play;\n")
 
@@ -80,7 +82,8 @@ def test_parameters_are_bound_and_never_pasted(connection: Connection) -> None:
     result = transform(
         connection,
         sql="comment on table play is %(evil)s; "
-        "select %(evil)s as e, %(day)s + 1 as d, %(list)s as l, %(object)s -> 'a' as o, 1-%(minus)s as m, %(none)s as n",
+        "select %(evil)s as e, %(day)s + 1 as d, %(list)s as l, %(object)s -> 'a' as o, 1-%(minus)s as "
+        "m, %(none)s as n",
         parameters=values,
     )
     assert result.result == ({"e": evil, "d": "2024-03-01", "l": [1, 2], "o": "'", "m": 2, "n": None},)
@@ -90,7 +93,9 @@ def test_parameters_are_bound_and_never_pasted(connection: Connection) -> None:
 def test_the_tasks_identity_is_always_there(connection: Connection) -> None:
     run = RunContext("d", "r", "t", 3, 2, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
     names = ("dag_id", "run_id", "task_id", "map_index", "try_number", "logical_date")
-    (row,) = transform(connection, sql="select " + ", ".join(f"%({n})s as {n}" for n in names), context=run).result
+    (row,) = transform(
+        connection, sql="select " + ", ".join(f"%({n})s as {n}" for n in names), context=run
+    ).result
     assert list(row.values()) == ["d", "r", "t", 3, 2, "2024-01-01T00:00:00+00:00"]
 
 
@@ -125,7 +130,8 @@ def test_what_cannot_run_says_what_to_do(
 def test_results_are_values_of_json(connection: Connection) -> None:
     (row,) = transform(
         connection,
-        sql="select 1.50 as a, 2.00 as b, 'NaN'::numeric as c, 1e-400::numeric as d, 'Infinity'::float8 as e, "
+        sql="select 1.50 as a, 2.00 as b, 'NaN'::numeric as c, 1e-400::numeric as d, "
+        "'Infinity'::float8 as e, "
         "interval '1 minute' as f, gen_random_uuid() as g, '{\"x\": [1.5]}'::jsonb as h, 0.1::float8 as i, "
         "'\\x01'::bytea as j",
     ).result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3, PostgresHook
@@ -15,7 +15,7 @@ from windlass.warehouse.load.table import PgConnection
 __all__ = ["WarehouseHook"]
 
 
-class WarehouseHook(PostgresHook):  # type: ignore[misc]
+class WarehouseHook(PostgresHook):
     """Connections to the warehouse, for tasks.
 
     Args:
@@ -45,7 +45,7 @@ class WarehouseHook(PostgresHook):  # type: ignore[misc]
         if not USE_PSYCOPG3:
             raise MissingExtraError("The warehouse hook (psycopg 3 and SQLAlchemy 2)", extra="airflow")
         try:
-            connection: PgConnection = self.get_conn()
+            connection = cast("PgConnection", self.get_conn())
         except psycopg.OperationalError as error:
             raise ConnectionFailedError(
                 f"Airflow connection {self.conn_id!r} does not reach its database: {str(error).strip()}",

@@ -18,7 +18,7 @@ __all__ = ["ExtractLoadOperator", "LoadFileOperator", "PublishOperator", "Transf
 _CANCEL_SECONDS = 3.0  # Airflow kills the process 5 s after it asked
 
 
-class _WarehouseOperator(BaseOperator):  # type: ignore[misc]
+class _WarehouseOperator(BaseOperator):
     """What the operators share: the connection, who runs, the log event and stopping."""
 
     ui_color = "#dbe7f3"
@@ -241,8 +241,9 @@ class PublishOperator(_WarehouseOperator):
         conn_id: Airflow connection of the warehouse.
 
     Returns:
-        `{"table", "landed", "published", "inserted", "updated", "unchanged", "rejected", "rejected_by_kind"}`, with
-        landed = published + unchanged + rejected and published = inserted + updated.
+        `{"table", "landed", "published", "inserted", "updated", "unchanged", "rejected",
+        "rejected_by_kind"}`, with landed = published + unchanged + rejected and
+        published = inserted + updated.
     """
 
     template_fields: Sequence[str] = ("table", "source_table", "parameters", "conn_id")
@@ -268,7 +269,7 @@ class PublishOperator(_WarehouseOperator):
         self.sql = sql
         self.sql_file = sql_file
         self.row_key = row_key
-        self.lookups = {name: _plain(item) for name, item in (lookups or {}).items()}
+        self.lookups: dict[str, Any] = {name: _plain(item) for name, item in (lookups or {}).items()}
         self.parameters = parameters
 
     def work(self, connection: PgConnection, run: RunContext) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The operators as configs see them: names, parameters and what they mean. Imports neither Airflow nor psycopg."""
+"""The operators as configs see them; imports neither Airflow nor psycopg."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LookupParameters(BaseModel):
     )
     valid_at: ColumnName | None = Field(
         None,
-        description="Column of the query with the time the value must hold for: valid_from <= valid_at < valid_to.",
+        description="Column of the query with the time to look up: valid_from <= valid_at < valid_to.",
     )
 
 

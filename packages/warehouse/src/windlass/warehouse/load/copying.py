@@ -53,14 +53,15 @@ def copy_statement(table: Table, columns: Iterable[Column], options: str) -> sql
     return sql.SQL("copy {} ({}) from stdin with ({})").format(
         table.name.identifier,
         names(column.name for column in columns),
-        sql.SQL(options),  # type: ignore[arg-type]
+        sql.SQL(options),
     )
 
 
 def remove_old_rows(connection: PgConnection, table: Table) -> None:
     """Empty a table within the load's transaction: readers see the old rows until the new ones are there.
 
-    Other writers wait, so two replacing loads give the rows of one of them. What was loaded from files is gone,
+    Other writers wait, so two replacing loads give the rows of one of them. What was loaded from files
+    is gone,
     so `ops.loaded_file` forgets it.
     """
     connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(table.name.identifier))

@@ -1,4 +1,4 @@
-"""CSV files: their header for COPY, and, when COPY refuses one, everything that is wrong with it and where."""
+"""CSV files: their header for COPY, and all that is wrong with one that COPY refuses, and where."""
 
 from __future__ import annotations
 
@@ -79,13 +79,14 @@ def _diagnose(record: _Record, columns: tuple[Column, ...], diagnosis: Diagnosis
 
 
 def _records(path: Path) -> Iterator[_Record]:
-    """The records with the place of every value. Bytes that are not UTF-8 become U+FFFD: they are told elsewhere."""
+    """The records, with the place of every value; bytes that are not UTF-8 are told elsewhere."""
     line, buffer = 1, ""
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         for text in file:
             buffer += text
             if buffer.count('"') % 2 == 0:
-                # Whether a record is the last is known only at the file's end; a line end after it tells it is whole.
+                # Whether a record is the last is known only at the file's end; a line end after it
+                # tells it is whole.
                 record = _split(buffer, line, is_last=not text.endswith(("\n", "\r")))
                 line += len(_LINE_END.findall(buffer))
                 buffer = ""
@@ -95,7 +96,7 @@ def _records(path: Path) -> Iterator[_Record]:
 
 
 def _split(text: str, line: int, *, is_last: bool) -> _Record:
-    body = _LINE_END.sub("", text[-2:]) if len(text) <= 2 else text[:-2] + _LINE_END.sub("", text[-2:])
+    body = text.removesuffix("\n").removesuffix("\r")
     fields: list[_Field] = []
     offset, start_line, line_start = 0, line, 0
     while True:

@@ -1,4 +1,4 @@
-"""Rows streamed from a query into a table: PostgreSQL to PostgreSQL by COPY, any other database by its cursor."""
+"""Rows streamed from a query into a table: by COPY from PostgreSQL, by cursor from any other database."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ __all__ = ["DbApiConnection", "ExtractResult", "extract_load"]
 
 _BLOCK = 256 * 1024
 _BATCH = 5_000
+_FIRST_USER_OID = 16_384
 
 
 @runtime_checkable
@@ -64,7 +65,8 @@ def extract_load(
         table: The table to load, `schema.name`.
         sql: The query, in the source's dialect.
         sql_file: A UTF-8 file with it, instead of `sql`.
-        source: Where to run the query: a psycopg connection, a PEP 249 connection, or None for `connection` itself.
+        source: Where to run the query: a psycopg connection, a PEP 249 connection, or None for
+        `connection` itself.
         parameters: Values for `%(name)s`. For a PEP 249 source they go to the driver, in its own style.
         mode: `replace` removes the table's rows first, in the same transaction; `append` keeps them.
         context: Who loads: bound like parameters, for PostgreSQL sources.
@@ -75,16 +77,15 @@ def extract_load(
         LoadError: The rows do not fit the table. Nothing was loaded.
     """
     script = read_script(sql=sql, sql_file=sql_file)
-    is_postgres = source is None or isinstance(source, psycopg.Connection)
+    origin = connection if source is None else source
     try:
         with connection.transaction():
             target = describe_table(connection, table)
             if mode == "replace":
                 remove_old_rows(connection, target)
-            if not is_postgres:
-                rows = _from_cursor(connection, target, source, script.text, parameters)
+            if not isinstance(origin, psycopg.Connection):
+                rows = _from_cursor(connection, target, origin, script.text, parameters)
             else:
-                origin = connection if source is None else source
                 query = single_query(origin, script, parameters=parameters or {}, always=context.parameters())
                 if origin is connection:
                     rows = _within(connection, target, query)
@@ -134,7 +135,7 @@ def _within(connection: PgConnection, target: Table, query: BoundStatement) -> i
     values = pgsql.SQL(", ").join(
         pgsql.Identifier(name)
         if kind == column.type_name
-        else pgsql.SQL("{}::text::{}").format(pgsql.Identifier(name), pgsql.SQL(column.type_name))  # type: ignore[arg-type]
+        else pgsql.SQL("{}::text::{}").format(pgsql.Identifier(name), pgsql.SQL(column.type_name))
         for (name, _, kind), column in zip(found, columns, strict=True)
     )
     statement = pgsql.SQL("insert into {} ({}) select {} from (\n").format(
@@ -178,7 +179,7 @@ def _between(origin: PgConnection, connection: PgConnection, target: Table, quer
 def _same_types(found: list[tuple[str, int, str]], columns: tuple[Column, ...]) -> bool:
     # Types of extensions and users have other numbers, and other formats, in another database.
     return all(
-        oid == column.type_oid and kind == column.type_name and oid < 16_384
+        oid == column.type_oid and kind == column.type_name and oid < _FIRST_USER_OID
         for (_, oid, kind), column in zip(found, columns, strict=True)
     )
 
@@ -197,7 +198,11 @@ def _blocks(copy: psycopg.Copy) -> Iterator[bytes]:
 
 
 def _from_cursor(
-    connection: PgConnection, target: Table, source: Source, text: str, parameters: Mapping[str, Any] | None
+    connection: PgConnection,
+    target: Table,
+    source: DbApiConnection,
+    text: str,
+    parameters: Mapping[str, Any] | None,
 ) -> int:
     reader = source.cursor()
     try:

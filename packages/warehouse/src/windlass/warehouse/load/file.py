@@ -76,7 +76,8 @@ def load_file(
         context: Who loads: noted in `ops.loaded_file`.
 
     Raises:
-        FileRejectedError: The file has problems; the first 20 are told with line and column. Nothing was loaded.
+        FileRejectedError: The file has problems; the first 20 are told with line and column. Nothing
+        was loaded.
         TableError: There is no such table.
         LoadError: The file cannot be read, or changed while it was.
     """
@@ -120,14 +121,14 @@ def _digest(path: Path) -> str:
 def _claim(
     connection: PgConnection, target: Table, path: Path, digest: str, *, mode: Mode, context: RunContext
 ) -> int | None:
-    """Note the content as loaded; its row count if it was already. Waits for another load of the same content."""
+    """Note the content as loaded; its row count if it was. Waits for another load of the same content."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         if mode == "replace":
             cursor.execute(_lock("share row exclusive", target))
             cursor.execute(
                 "select content_sha256, row_count from ops.loaded_file where target_table = %s", [str(target)]
             )
-            loaded = dict(cursor.fetchall())
+            loaded: dict[str, int] = dict(cursor.fetchall())
             if loaded.keys() == {digest}:
                 return int(loaded[digest])
             remove_old_rows(connection, target)
@@ -135,7 +136,8 @@ def _claim(
             # Before the ledger's row, in the order of a replacing load, so that the two cannot deadlock.
             cursor.execute(_lock("row exclusive", target))
         cursor.execute(
-            "insert into ops.loaded_file (target_table, content_sha256, file_name, row_count, dag_id, run_id, "
+            "insert into ops.loaded_file (target_table, content_sha256, file_name, row_count, dag_id, "
+            "run_id, "
             "task_id, map_index) values (%s, %s, %s, 0, %s, %s, %s, %s) on conflict do nothing",
             [
                 str(target),
@@ -158,7 +160,7 @@ def _claim(
 
 
 def _lock(strength: str, target: Table) -> sql.Composed:
-    return sql.SQL("lock table {} in {} mode").format(target.name.identifier, sql.SQL(strength))  # type: ignore[arg-type]
+    return sql.SQL("lock table {} in {} mode").format(target.name.identifier, sql.SQL(strength))
 
 
 def _columns(connection: PgConnection, path: Path, kind: FileFormat, target: Table) -> tuple[Column, ...]:

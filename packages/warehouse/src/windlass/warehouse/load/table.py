@@ -1,4 +1,4 @@
-"""Tables as the catalog describes them, so that loads follow the table instead of a second description of it."""
+"""Tables as the catalog describes them, so that loads need no second description of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ select
     case when a.attcollation <> t.typcollation then c.collnamespace::regnamespace::text end,
     case when a.attcollation <> t.typcollation then c.collname end,
     t.typtype = 'e' or exists (
-        select from pg_opclass o where o.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid) and o.opcdefault
+        select from pg_opclass as o
+        where o.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid) and o.opcdefault
     )
 from pg_attribute as a
 join pg_type as t on t.oid = a.atttypid
@@ -179,11 +180,14 @@ def describe_table(connection: PgConnection, text: str) -> Table:
             )
         oid, kind, schema, name = found
         cursor.execute(_COLUMNS, [oid])
-        columns = {
-            row[1]: Column(*row[:9], collation=(row[9], row[10]) if row[10] else None, comparable=row[11])
-            for row in cursor
-        }
+        columns = {row[1]: _column(row) for row in cursor}
     return Table(TableName(schema, name), oid, kind, columns)
+
+
+def _column(row: tuple[Any, ...]) -> Column:
+    *plain, collation_schema, collation, comparable = row
+    fields = [*plain, (collation_schema, collation) if collation else None, comparable]
+    return Column(*fields)
 
 
 def names(columns: Iterable[str]) -> sql.Composed:

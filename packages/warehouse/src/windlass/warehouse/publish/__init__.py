@@ -44,7 +44,8 @@ def publish(
 
     The query gives one row for each row of `source_table`, in order of arrival, with columns named as the
     target's or as inputs of lookups. A row that breaks a constraint of the target is rejected with all its
-    problems; of rows that claim the same key the first good arrival is kept. Good rows are inserted, or updated
+    problems; of rows that claim the same key the first good arrival is kept. Good rows are inserted,
+    or updated
     where something differs. All in one transaction: nothing is published in part.
 
     Args:

@@ -77,7 +77,8 @@ def positions(first: int, last: int, *, rows: int) -> sql.Composable:
 def audit_query(plan: Plan, inputs: Inputs, book: RuleBook, *, within: sql.Composable) -> sql.Composed:
     """The query that judges the candidates that fulfil a condition.
 
-    Its columns: the row's position, whether it is good, the numbers of the rules it breaks (null for good rows),
+    Its columns: the row's position, whether it is good, the numbers of the rules it breaks (null for
+    good rows),
     and the target's columns as far as they are known.
     """
     step = _typed(inputs, within)
@@ -104,7 +105,7 @@ def _fenced(step: sql.Composable) -> sql.Composed:
 
 def _type(column: Column) -> sql.SQL:
     # The catalog's own spelling of the type, quoted by format_type where that is needed.
-    return sql.SQL(column.type_name)  # type: ignore[arg-type]
+    return sql.SQL(column.type_name)
 
 
 def _typed(inputs: Inputs, within: sql.Composable) -> sql.Composed:
@@ -186,7 +187,7 @@ def _with_omitted(step: sql.Composed, plan: Plan) -> sql.Composed:
     columns: list[sql.Composable] = [sql.SQL("windlass_row.*")]
     first = sql.SQL("windlass_target.{}").format(sql.Identifier(plan.key[0]))
     for column in plan.omitted:
-        default = sql.SQL(column.expression or "null")  # type: ignore[arg-type]
+        default = sql.SQL(column.expression or "null")
         columns.append(
             sql.SQL("case when {} is not null then windlass_target.{} else ({})::{} end as {}").format(
                 first, sql.Identifier(column.name), default, _type(column), sql.Identifier(column.name)
@@ -204,7 +205,7 @@ def _with_omitted(step: sql.Composed, plan: Plan) -> sql.Composed:
 def _with_derived(step: sql.Composed, plan: Plan) -> sql.Composed:
     columns: list[sql.Composable] = [sql.SQL("windlass_row.*")]
     for column in plan.derived:
-        expression = sql.SQL(column.expression or "null")  # type: ignore[arg-type]
+        expression = sql.SQL(column.expression or "null")
         columns.append(
             sql.SQL("({})::{} as {}").format(expression, _type(column), sql.Identifier(column.name))
         )
@@ -251,4 +252,4 @@ def _verdict(flags: dict[int, sql.Identifier]) -> Sequence[sql.Composable]:
 
 
 def _catalog_sql(expression: str) -> sql.SQL:
-    return sql.SQL(expression)  # type: ignore[arg-type]
+    return sql.SQL(expression)

@@ -18,9 +18,11 @@ select
     c.conname,
     pg_get_expr(c.conbin, c.conrelid),
     pg_get_constraintdef(c.oid),
-    (select array_agg(a.attname order by k.position) from unnest(c.conkey) with ordinality as k (number, position)
+    (select array_agg(a.attname order by k.position)
+     from unnest(c.conkey) with ordinality as k (number, position)
      join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.number),
-    (select array_agg(a.attname order by k.position) from unnest(c.confkey) with ordinality as k (number, position)
+    (select array_agg(a.attname order by k.position)
+     from unnest(c.confkey) with ordinality as k (number, position)
      join pg_attribute as a on a.attrelid = c.confrelid and a.attnum = k.number),
     c.confrelid::bigint,
     n.nspname,

@@ -24,7 +24,8 @@ _AND = sql.SQL(" and ")
 def find_taken(connection: PgConnection, plan: Plan, book: RuleBook) -> None:
     """Note the rows whose place is held by another row that is in the target already.
 
-    Even when this publish would move the other row away: PostgreSQL checks row by row, in no order to rely on.
+    Even when this publish would move the other row away: PostgreSQL checks row by row, in no order to
+    rely on.
     """
     for place in unique_columns(plan):
         if place.unique.name == plan.key_unique.name:
@@ -59,7 +60,8 @@ def mark_bad(connection: PgConnection, rule: int) -> None:
     """Make the rows that were noted for a rule bad for good."""
     connection.execute(
         sql.SQL(
-            "update {audit} as a set {good} = false from (select distinct {ord} from {problem} where rule = {rule}) p "
+            "update {audit} as a set {good} = false from (select distinct {ord} from {problem} where "
+            "rule = {rule}) p "
             "where a.{ord} = p.{ord} and a.{good}"
         ).format(audit=AUDIT, good=GOOD, ord=ORD, problem=PROBLEM, rule=rule)
     )
@@ -68,14 +70,14 @@ def mark_bad(connection: PgConnection, rule: int) -> None:
 def _held(plan: Plan, place: UniqueColumns) -> sql.Composed:
     """The target's rows with the keys of one unique index and of the upsert."""
     columns = [
-        sql.SQL("({}) as {}").format(sql.SQL(key), sql.Identifier(f"windlass held {number}"))  # type: ignore[arg-type]
+        sql.SQL("({}) as {}").format(sql.SQL(key), sql.Identifier(f"windlass held {number}"))
         for number, key in enumerate(place.unique.keys)
     ]
     columns += [
         sql.SQL("{} as {}").format(sql.Identifier(name), sql.Identifier(f"windlass key {number}"))
         for number, name in enumerate(plan.key)
     ]
-    predicate = sql.SQL(place.unique.predicate or "true")  # type: ignore[arg-type]
+    predicate = sql.SQL(place.unique.predicate or "true")
     return sql.SQL("(select {} from {} where {})").format(
         sql.SQL(", ").join(columns), plan.target.name.identifier, predicate
     )
@@ -106,7 +108,8 @@ def _applies(place: UniqueColumns, prefix: str) -> sql.Composable:
 def resolve_duplicates(connection: PgConnection, plan: Plan, book: RuleBook) -> None:
     """Decide who keeps a contested place, and note the others.
 
-    Rows are taken in order of arrival: a good row keeps its places if all are free, otherwise it is bad. Where
+    Rows are taken in order of arrival: a good row keeps its places if all are free, otherwise it is
+    bad. Where
     the target refers to itself, rows whose parent turned out bad become bad as well, and all is decided anew.
     """
     while True:
@@ -125,7 +128,7 @@ def _by_self_reference(plan: Plan, book: RuleBook) -> Iterator[tuple[ForeignKey,
 
 
 def _contested(connection: PgConnection, plan: Plan) -> list[tuple[int, str, int, bool]]:
-    """Rows of groups with more than one row: position, unique index, group, whether good; in order of arrival."""
+    """Rows that share a place: position, unique index, group, whether good; in order of arrival."""
     found: list[tuple[int, str, int, bool]] = []
     with connection.cursor(row_factory=tuple_row) as cursor:
         for place in unique_columns(plan):
@@ -146,7 +149,8 @@ def _groups(place: UniqueColumns) -> sql.Composed:
     return sql.SQL(
         "with windlass_group as materialized (select {named}, min({ord}) as windlass_first from {audit} "
         "where {applies} group by {keys} having count(*) > 1) "
-        "select a.{ord}, windlass_first, a.{good} from {audit} as a join windlass_group on {same} where {applies_a}"
+        "select a.{ord}, windlass_first, a.{good} from {audit} as a join windlass_group on {same} where "
+        "{applies_a}"
     ).format(
         named=sql.SQL(", ").join(
             sql.SQL("{} as {}").format(key, sql.Identifier(f"windlass held {number}"))
@@ -163,7 +167,10 @@ def _groups(place: UniqueColumns) -> sql.Composed:
 
 
 def _losers(contested: Iterable[tuple[int, str, int, bool]], plan: Plan) -> Iterator[tuple[int, str]]:
-    """The later claims: position and unique index. A copy of the row that holds the key is told once, by its key."""
+    """The later claims: position and unique index.
+
+    A copy of the row that holds its key is told once, by the key.
+    """
     holders: dict[str, dict[int, int]] = defaultdict(dict)
     own = plan.key_unique.name
     for ord_, rows in groupby(contested, key=itemgetter(0)):

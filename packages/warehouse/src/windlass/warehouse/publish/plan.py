@@ -216,7 +216,7 @@ def _direct(target: Table, candidate: Table, lookups: Mapping[str, Lookup]) -> t
         column = target.columns.get(name)
         if column is not None:
             direct.append(column)
-        elif name not in inputs and name != "windlass ord" and name != "windlass landed":
+        elif name not in inputs and name not in ("windlass ord", "windlass landed"):
             raise _unknown(target, name, "The query brings")
     for column in (*direct, *(target.columns[name] for name in lookups)):
         if not column.is_writable:
@@ -252,7 +252,7 @@ def _check_key(target: Table, constraints: Constraints, key: tuple[str, ...], wr
     if not any(_covers(unique, key) for unique in constraints.uniques):
         raise PublishError(
             f"No unique constraint of {target} is on ({', '.join(key)}), so the key may name several rows.",
-            advice="Give the columns of its primary key or of a unique constraint as key, or add the constraint.",
+            advice="Give the columns of its primary key or of a unique constraint as key.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Rows that only PostgreSQL itself refuses: exclusion constraints, triggers, overflows, whatever the catalog hides."""
+"""Rows that only PostgreSQL itself refuses: for exclusion constraints, triggers, overflows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rejected rows go to `ops.rejected_row` with every reason: nothing disappears, and nothing is noted twice."""
+"""Rejected rows go to `ops.rejected_row` with every reason: none disappears, none is noted twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _SET = "select set_config(%s, %s, true)"
 
 _REJECT = """
 with broken as materialized (
-    select {ord} as ord, unnest({failed}) as rule, null::text as detail from {audit} where {failed} is not null
+    select {ord} as ord, unnest({failed}) as rule, null::text as detail
+    from {audit} where {failed} is not null
     union all
     select {ord}, rule, detail from {problem}
 ),
@@ -30,7 +31,9 @@ rules as materialized (
     ) as r (rule, kind, "column", reason, shows)
 ),
 landed as materialized (
-    select c.{ord} as ord, c.{row_key}::text as row_key, to_jsonb(c) - 'windlass ord' - 'windlass landed' as record
+    select
+        c.{ord} as ord, c.{row_key}::text as row_key,
+        to_jsonb(c) - 'windlass ord' - 'windlass landed' as record
     from {candidate} as c
     where c.{ord} in (select ord from broken)
 ),

@@ -290,7 +290,7 @@ def _check_rule(plan: Plan, check: Check, guards: list[Rule]) -> Rule:
     """The rule of a check; it says nothing of a column that another rule has found bad already."""
     sources = {name for column in check.columns for name in _sources(plan, column)}
     spared = [rule.condition for rule in guards if rule.condition and sources & set(rule.column.split(","))]
-    condition: sql.Composable = sql.SQL("({}) is false").format(sql.SQL(check.expression))  # type: ignore[arg-type]
+    condition: sql.Composable = sql.SQL("({}) is false").format(sql.SQL(check.expression))
     if spared:
         condition = sql.SQL("({} and ({}) is not true)").format(
             condition, sql.SQL(" or ").join(sql.SQL("({})").format(item) for item in spared)

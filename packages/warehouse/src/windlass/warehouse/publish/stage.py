@@ -28,10 +28,11 @@ class Candidate:
 
 
 def prepare(connection: PgConnection) -> None:
-    """Remove what an earlier publish of the same transaction left; no just-in-time compiler for queries this short."""
+    """Remove what an earlier publish of the transaction left, and set up the planner."""
     connection.execute(
         "set local client_min_messages = warning; set local jit = off;"
-        "select set_config('work_mem', '64MB', true) where pg_size_bytes(current_setting('work_mem')) < 67108864;"
+        "select set_config('work_mem', '64MB', true) where pg_size_bytes(current_setting('work_mem')) < "
+        "67108864;"
         "drop table if exists pg_temp.windlass_candidate, pg_temp.windlass_audit, pg_temp.windlass_problem"
     )
 
@@ -47,7 +48,8 @@ def land(connection: PgConnection, query: BoundStatement, *, source_table: str) 
     prefix = (
         sql.SQL(
             "create temporary table windlass_candidate on commit drop as select row_number() over () as {}, "
-            "case when row_number() over () = 1 then (select count(*) from {}) end as {}, windlass_row.* from (\n"
+            "case when row_number() over () = 1 then (select count(*) from {}) end as {}, "
+            "windlass_row.* from (\n"
         )
         .format(ORD, source.name.identifier, sql.Identifier("windlass landed"))
         .as_string(connection)
@@ -82,7 +84,8 @@ def _fate(rows: int, landed: int) -> str:
 def lock_parents(connection: PgConnection, plan: Plan) -> bool:
     """Keep the referenced rows as the audit will see them; whether that proves the foreign keys for good.
 
-    Only where the plan allows it and the role may: otherwise PostgreSQL checks each row again when it is written.
+    Only where the plan allows it and the role may: otherwise PostgreSQL checks each row again when it
+    is written.
     """
     parents = {fk.table for fk in plan.constraints.foreign_keys}
     if not (parents and plan.proves_foreign_keys and plan.constraints.may_skip_triggers):
@@ -102,7 +105,8 @@ def audit(connection: PgConnection, plan: Plan, inputs: Inputs, book: RuleBook, 
     Raises:
         PublishError: A lookup finds several rows for one candidate.
     """
-    # Without statistics the planner would sort everything for merge joins; gathering them costs more than hashing.
+    # Without statistics the planner would sort everything for merge joins; gathering them costs more
+    # than hashing.
     connection.execute("set local enable_mergejoin = off")
     connection.execute(
         sql.SQL(
@@ -150,6 +154,7 @@ def _ambiguous(connection: PgConnection, plan: Plan) -> PublishError:
     )
     told = ", ".join(f"{item.target.name} from {item.table}" for item in culprits)
     return PublishError(
-        f"The lookup of {told} finds several rows, e.g. for {plan.row_key} = {row_key}. Nothing was published.",
+        f"The lookup of {told} finds several rows, e.g. for {plan.row_key} = {row_key}. "
+        "Nothing was published.",
         advice="Join on all columns of a unique key, and give valid_at for a dimension with history.",
     )

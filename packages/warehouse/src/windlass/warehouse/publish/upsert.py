@@ -34,7 +34,8 @@ def publish_good_rows(
 ) -> Written:
     """Settle who is good across rows, and write them.
 
-    A row that PostgreSQL refuses in spite of the audit becomes bad, and all is settled anew without it: a later
+    A row that PostgreSQL refuses in spite of the audit becomes bad, and all is settled anew without
+    it: a later
     copy of it may be good.
 
     Args:
@@ -44,7 +45,8 @@ def publish_good_rows(
         rows: How many candidates there are.
         prove: See `lock_parents`.
     """
-    # Others may read the target all the while; whoever writes waits, so what is checked now still holds below.
+    # Others may read the target all the while; whoever writes waits, so what is checked now still
+    # holds below.
     connection.execute(
         sql.SQL("lock table {} in share row exclusive mode").format(plan.target.name.identifier)
     )
@@ -87,7 +89,8 @@ def _upsert(
 ) -> tuple[int, int]:
     """Insert and update the good rows of a range of positions.
 
-    With `prove`, the audit under the parents' lock has proved all foreign keys, and they are not checked again row
+    With `prove`, the audit under the parents' lock has proved all foreign keys, and they are not
+    checked again row
     by row: that took 0.9 of 1.5 s for 100,000 rows with three foreign keys.
     """
     where = sql.SQL("{} and {}").format(positions(first, last, rows=rows), good_rows("a"))
@@ -102,7 +105,7 @@ def _upsert(
 
 @contextmanager
 def _without_triggers(connection: PgConnection) -> Iterator[None]:
-    """Turn triggers off for one statement. An error leaves it to the savepoint's rollback to turn them on again."""
+    """Turn triggers off for one statement; after an error the savepoint's rollback turns them on."""
     cursor = connection.execute("select current_setting('session_replication_role')")
     row = cursor.fetchone()
     before = next(iter(row.values() if isinstance(row, dict) else row or ()))
@@ -143,7 +146,8 @@ def _insert(connection: PgConnection, plan: Plan, where: sql.Composed) -> int:
     written = [column.name for column in plan.written]
     done = connection.execute(
         sql.SQL(
-            "insert into {} ({}) select {} from {} as a where {} and not exists (select from {} as t where {})"
+            "insert into {} ({}) select {} from {} as a where {} and not exists (select from {} as t "
+            "where {})"
         ).format(
             plan.target.name.identifier,
             names(written),

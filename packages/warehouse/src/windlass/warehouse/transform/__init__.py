@@ -1,11 +1,11 @@
-"""SQL files as tasks: many statements, one transaction, row counts, and errors that name file, line and column."""
+"""SQL files as tasks: many statements, one transaction, row counts, errors with file:line:column."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from os import PathLike
 from typing import Any
@@ -82,11 +82,9 @@ def transform(
     statements = script.statements()
     values = check_parameters(script, statements, parameters or {}, context.parameters())
     bound = [bind(connection, script, statement, values) for statement in statements]
-    done: list[StatementResult] = []
     rows: tuple[dict[str, Any], ...] = ()
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-        for statement in bound:
-            done.append(_execute(cursor, statement))
+        done = [_execute(cursor, statement) for statement in bound]
         if bound and cursor.description:
             rows = _result(cursor, bound[-1])
     return TransformResult(tuple(done), rows)
@@ -120,21 +118,26 @@ def _result(cursor: psycopg.Cursor[Any], statement: BoundStatement) -> tuple[dic
 
 def _json_value(value: Any) -> Any:
     """A value as JSON has it: exact numbers stay numbers where a float holds them, all else is text."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Decimal):
-        return _json_number(value)
-    if isinstance(value, dict):
-        return {str(key): _json_value(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_value(item) for item in value]
-    if isinstance(value, (date, datetime, time)):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return str(value) if isinstance(value, UUID) else repr(value)
+    match value:
+        case None | bool() | int() | str():
+            found: Any = value
+        case float():
+            found = value if math.isfinite(value) else str(value)
+        case Decimal():
+            found = _json_number(value)
+        case dict():
+            found = {str(key): _json_value(item) for key, item in value.items()}
+        case list() | tuple():
+            found = [_json_value(item) for item in value]
+        case date() | time():
+            found = value.isoformat()
+        case timedelta():
+            found = value.total_seconds()
+        case UUID():
+            found = str(value)
+        case _:
+            found = repr(value)
+    return found
 
 
 def _json_number(value: Decimal) -> int | float | str:

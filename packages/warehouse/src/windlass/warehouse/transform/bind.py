@@ -1,6 +1,7 @@
 """Parameters put into SQL as literals, and positions in the result led back to the file.
 
-Client-side binding, because PostgreSQL's own knows no parameters in utility statements (`comment on`, `set`, ...)
+Client-side binding, because PostgreSQL's own knows no parameters in utility statements (`comment on`,
+`set`, ...)
 and because a lone % then needs no doubling.
 """
 
@@ -21,7 +22,7 @@ from windlass.warehouse.transform.script import Placeholder, Script, Statement
 __all__ = ["BoundStatement", "advice_for", "bind", "check_parameters", "explain_failure", "single_query"]
 
 _ADVICE = {
-    "42P01": "Check the table's name and schema, and that the database is migrated: windlass-warehouse status",
+    "42P01": "Check the table's name, and that the database is migrated: windlass-warehouse status",
     "42703": "Check the column's name.",
     "42883": "Check the function's name and the types of its arguments; a cast may be missing.",
     "42501": "Ask the owner for the privilege, or use a connection of another role.",

@@ -1,4 +1,4 @@
-"""SQL texts cut into statements and parameters, each with its place in the file, so that errors can point at it."""
+"""SQL texts cut into statements and parameters, with their places, so that errors can point at them."""
 
 from __future__ import annotations
 
