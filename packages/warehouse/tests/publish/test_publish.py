@@ -397,9 +397,12 @@ def test_two_publishes_at_once_publish_each_row_once(
 
 def test_a_publish_inside_the_callers_transaction_is_rolled_back_with_it(connection: Connection) -> None:
     land(connection, {}, {"quantity": "x"})
+    settings = ("jit", "work_mem", "enable_mergejoin", "session_replication_role")
+    before = [connection.execute(f"show {name}").fetchone() for name in settings]
     with connection.transaction(force_rollback=True):
         assert publish_sales(connection).inserted == 1
         assert publish_sales(connection).unchanged == 1
+        assert [connection.execute(f"show {name}").fetchone() for name in settings] == before
     assert connection.execute("select count(*) from warehouse.fact_sales").fetchone() == (0,)
     assert connection.execute("select count(*) from ops.rejected_row").fetchone() == (0,)
 

@@ -19,7 +19,7 @@ from windlass.warehouse.publish.model import Lookup, LookupOptions, PublishResul
 from windlass.warehouse.publish.plan import make_plan
 from windlass.warehouse.publish.rejects import write_rejects
 from windlass.warehouse.publish.rules import Inputs, make_rules
-from windlass.warehouse.publish.stage import audit, land, lock_parents, prepare
+from windlass.warehouse.publish.stage import audit, land, lock_parents, workspace
 from windlass.warehouse.publish.upsert import publish_good_rows
 from windlass.warehouse.transform.bind import advice_for, single_query
 from windlass.warehouse.transform.script import read_script
@@ -77,9 +77,8 @@ def publish(
     if not key:
         raise PublishError("No key is given.", advice="Give the columns of the target's primary key.")
     try:
-        with connection.transaction():
+        with connection.transaction(), workspace(connection):
             target = describe_table(connection, table)
-            prepare(connection)
             candidate = land(connection, query, source_table=source_table)
             plan = make_plan(
                 connection, target=target, candidate=candidate.table, key=key, row_key=row_key, lookups=given
@@ -106,7 +105,6 @@ def publish(
                 rejected_by_kind=by_kind,
             )
             _assert_complete(result, good=written.good)
-            prepare(connection)
             return result
     except psycopg.Error as error:
         raise PublishError(

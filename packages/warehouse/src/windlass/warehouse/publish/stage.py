@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -16,7 +18,16 @@ from windlass.warehouse.publish.refusal import note_refusals, refused_by
 from windlass.warehouse.publish.rules import Inputs, RuleBook
 from windlass.warehouse.transform.bind import BoundStatement, explain_failure
 
-__all__ = ["Candidate", "audit", "land", "lock_parents", "prepare"]
+# Compiling takes longer than these queries run.
+_SETTINGS = {"client_min_messages": "warning", "jit": "off"}
+_RESTORED = (*_SETTINGS, "enable_mergejoin", "work_mem")
+_GET_SETTINGS = "select name, current_setting(name) from unnest(%s::text[]) as name"
+_SET = "select set_config(%s, %s, true)"
+_ENOUGH_MEMORY = (
+    "select set_config('work_mem', '64MB', true) where pg_size_bytes(current_setting('work_mem')) < 67108864"
+)
+
+__all__ = ["Candidate", "audit", "land", "lock_parents", "workspace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +38,19 @@ class Candidate:
     rows: int
 
 
-def prepare(connection: PgConnection) -> None:
-    """Remove what an earlier publish of the transaction left, and set up the planner."""
-    connection.execute(
-        "set local client_min_messages = warning; set local jit = off;"
-        "select set_config('work_mem', '64MB', true) where pg_size_bytes(current_setting('work_mem')) < "
-        "67108864;"
-        "drop table if exists pg_temp.windlass_candidate, pg_temp.windlass_audit, pg_temp.windlass_problem"
-    )
+@contextmanager
+def workspace(connection: PgConnection) -> Iterator[None]:
+    """Settings for a batch of this size, and no table left behind by it.
+
+    An error leaves it to the rollback to restore both; otherwise the caller's transaction may go on for long.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        before = cursor.execute(_GET_SETTINGS, [list(_RESTORED)]).fetchall()
+        cursor.executemany(_SET, list(_SETTINGS.items()))
+        cursor.execute(_ENOUGH_MEMORY)
+        yield
+        cursor.execute("drop table windlass_candidate, windlass_audit, windlass_problem")
+        cursor.executemany(_SET, before)
 
 
 def land(connection: PgConnection, query: BoundStatement, *, source_table: str) -> Candidate:
