@@ -78,12 +78,13 @@ def test_a_service_that_keeps_dying_ends_the_run_with_its_log(
 ) -> None:
     demo = stack.start("demo", "--config", config.write(hold=waiting(gate)), "--json")
     wait_until((gate / "begun").exists)
+    seen: set[int] = set()
     for _ in range(4):
-        victim = _service(stack, "local: triggerer")
+        wait_until(lambda: _triggerer(stack, but=seen))
+        victim = _triggerer(stack, but=seen)
+        assert victim
+        seen |= {process.pid for process in stack.processes()}
         victim.kill()
-        wait_until(
-            lambda victim=victim: _service(stack, "local: triggerer", but=victim) or demo.poll() is not None
-        )
     done = stack.finish(demo)
     assert done.code == 1
     assert "triggerer: killed by SIGKILL" in done.err
@@ -92,9 +93,13 @@ def test_a_service_that_keeps_dying_ends_the_run_with_its_log(
     assert stack.processes() == []
 
 
-def _service(stack: Stack, title: str, but: psutil.Process | None = None) -> psutil.Process:
-    found = [one for one in stack.processes() if one != but and any(title in word for word in _words(one))]
-    return found[0] if found else None  # type: ignore[return-value]
+def _triggerer(stack: Stack, but: set[int]) -> psutil.Process | None:
+    """The triggerer itself, not the process that it runs triggers in: the one whose parent is the host."""
+    host = next((one for one in stack.processes() if "windlass.deployments.local.host" in _words(one)), None)
+    children = host.children() if host else []
+    return next(
+        (one for one in children if one.pid not in but and "windlass local: triggerer" in _words(one)), None
+    )
 
 
 def _words(process: psutil.Process) -> list[str]:
@@ -221,9 +226,11 @@ def test_a_malformed_config_is_shown_with_its_place_and_nothing_starts(stack: St
 
 
 def test_misuse_exits_with_2_and_says_what_was_meant(stack: Stack, config: Config, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
     for arguments, message in [
         (["--config", str(tmp_path / "absent")], "There is no folder"),
-        (["--config", str(tmp_path)], "holds no config"),
+        (["--config", str(empty)], "holds no config"),
         (
             ["--config", config.write(one="true"), "--dag-id", "other"],
             "holds no DAG 'other', but shop_trial_v1",

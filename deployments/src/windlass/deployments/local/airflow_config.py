@@ -81,6 +81,8 @@ def _sections(layout: Layout, endpoints: AirflowEndpoints) -> dict[str, dict[str
             "max_active_tasks_per_dag": str(endpoints.parallelism),
             "load_examples": "False",
             "dags_are_paused_at_creation": "False",
+            # Airflow's default drops an edit made within 30 s of the last one.
+            "min_serialized_dag_update_interval": "0",
             "fernet_key": layout.fernet_key(),
             "execution_api_server_url": f"{endpoints.api_url}/execution/",
             "simple_auth_manager_users": "admin:admin",

@@ -100,6 +100,9 @@ class Host:
         # First, because it has the most to do; it needs no database until it is asked something.
         self._start(api)
         _prepare_metadata(order.warehouse_dsn)
+        from windlass.deployments.local import runs
+
+        runs.give_up_unfinished()
         self._booted_at = datetime.now(UTC)
         for component in names.values():
             self._start(component)

@@ -15,8 +15,9 @@ from airflow.models.errors import ParseImportError
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState, State, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 
 from windlass.deployments.local.messages import (
     DagReady,
@@ -28,9 +29,10 @@ from windlass.deployments.local.messages import (
     TaskOutcome,
 )
 
-__all__ = ["run"]
+__all__ = ["give_up_unfinished", "run"]
 
 _FINISHED = {"success", "failed"}
+_RUN_ID_PREFIX = "demo__"
 _IMPORT_GRACE = 3.0
 """Seconds that the DAG may stay away after some file's import error: its own may still be in the queue."""
 
@@ -67,6 +69,29 @@ def run(order: Run, *, since: datetime, task_logs: Path, wait: Callable[[], None
     )
 
 
+def give_up_unfinished() -> None:
+    """Mark the demo runs failed that a stopped or killed command left unfinished.
+
+    Nobody waits for them any more, and the scheduler would run them again beside the new one.
+    """
+    unfinished = select(DagRun.dag_id, DagRun.run_id).where(
+        DagRun.run_id.startswith(_RUN_ID_PREFIX), DagRun.state.not_in(_FINISHED)
+    )
+    with create_session() as session:
+        for dag_id, run_id in session.execute(unfinished).all():
+            session.execute(
+                update(TaskInstance)
+                .where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+                .where(or_(TaskInstance.state.is_(None), TaskInstance.state.not_in(State.finished)))
+                .values(state=TaskInstanceState.FAILED, end_date=datetime.now(UTC))
+            )
+            session.execute(
+                update(DagRun)
+                .where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+                .values(state=DagRunState.FAILED, end_date=datetime.now(UTC))
+            )
+
+
 def _await_dag(
     dag_id: str, since: datetime, deadline: float, wait: Callable[[], None]
 ) -> dict[str, str] | None:
@@ -92,7 +117,7 @@ def _await_dag(
 
 
 def _trigger(dag_id: str) -> tuple[str, list[str]]:
-    run_id = f"demo__{datetime.now(UTC).isoformat(timespec='milliseconds')}"
+    run_id = f"{_RUN_ID_PREFIX}{datetime.now(UTC).isoformat(timespec='milliseconds')}"
     with create_session() as session:
         model = session.get(DagModel, dag_id)
         if model is not None:
