@@ -80,10 +80,10 @@ def test_a_service_that_keeps_dying_ends_the_run_with_its_log(
     wait_until((gate / "begun").exists)
     seen: set[int] = set()
     for _ in range(4):
-        wait_until(lambda: _triggerer(stack, but=seen))
+        wait_until(lambda seen=seen: _triggerer(stack, but=seen))
         victim = _triggerer(stack, but=seen)
         assert victim
-        seen |= {process.pid for process in stack.processes()}
+        seen.update(process.pid for process in stack.processes())
         victim.kill()
     done = stack.finish(demo)
     assert done.code == 1
