@@ -10,10 +10,15 @@ import pytest
 
 from windlass.warehouse import errors
 from windlass.warehouse.errors import (
+    FileProblem,
+    FileRejectedError,
     MigrationLockedError,
     MissingExtraError,
+    ParameterError,
     PortTakenError,
     ServerUnreachableError,
+    StatementError,
+    TableError,
     WarehouseError,
 )
 
@@ -31,6 +36,10 @@ def _tree(base: type[WarehouseError]) -> list[type[WarehouseError]]:
         MissingExtraError("Seeding", extra="seed"),
         PortTakenError(5432, listen="127.0.0.1"),
         MigrationLockedError("Locked.", migration="0001_ops", holders=("pid 1",), advice="Wait."),
+        TableError("There is no table.", table="staging.sale", advice="Migrate."),
+        FileRejectedError("sales.csv", (FileProblem(3, 7, "No number."),), advice="Correct it."),
+        StatementError("No such column.", file="a.sql", line=2, column=4, sqlstate="42703"),
+        ParameterError("No value.", parameter="first_day"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -57,12 +66,13 @@ def test_text_holds_code_message_and_advice():
 
 def test_the_docstring_shows_the_tree_as_it_is():
     drawn = dict(re.findall(r"(\w+Error) +(WWH\d{3})", errors.__doc__))
-    defined = {
-        kind.__name__: kind.code for kind in _tree(WarehouseError) if kind.__module__ == errors.__name__
-    }
+    defined = {kind.__name__: kind.code for kind in _tree(WarehouseError)}
     assert drawn == defined
+    assert defined.keys() == {name for name in errors.__all__ if name.endswith("Error")}
 
 
-def test_no_two_errors_of_the_tree_share_a_code():
-    codes = Counter(kind.code for kind in _tree(WarehouseError) if kind.__module__ == errors.__name__)
+def test_every_error_has_a_code_of_its_own_and_its_home_here():
+    kinds = _tree(WarehouseError)
+    codes = Counter(kind.code for kind in kinds)
     assert [code for code, uses in codes.items() if uses > 1] == []
+    assert {kind.__module__ for kind in kinds} == {errors.__name__}

@@ -9,8 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from windlass.warehouse.errors import LoadError
-from windlass.warehouse.load.errors import StatementError, TableError
+from windlass.warehouse.errors import LoadError, StatementError, TableError
 from windlass.warehouse.load.extract import extract_load
 from windlass.warehouse.testing.server import WarehouseDatabase, WarehouseServer
 

@@ -10,9 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from windlass.warehouse.errors import LoadError
+from windlass.warehouse.errors import FileProblem, FileRejectedError, LoadError
 from windlass.warehouse.load.context import RunContext
-from windlass.warehouse.load.errors import FileProblem, FileRejectedError
 from windlass.warehouse.load.file import FileResult, load_file
 from windlass.warehouse.testing.server import WarehouseDatabase
 

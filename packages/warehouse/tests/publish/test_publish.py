@@ -8,9 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from windlass.warehouse.errors import LoadError
+from windlass.warehouse.errors import LoadError, PublishError, StatementError, TableError
 from windlass.warehouse.load.context import RunContext
-from windlass.warehouse.load.errors import PublishError, StatementError, TableError
 from windlass.warehouse.publish import Lookup, PublishResult, publish
 from windlass.warehouse.testing.server import WarehouseDatabase
 

@@ -9,9 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from windlass.warehouse.errors import LoadError
+from windlass.warehouse.errors import LoadError, ParameterError, StatementError
 from windlass.warehouse.load.context import RunContext
-from windlass.warehouse.load.errors import ParameterError, StatementError
 from windlass.warehouse.testing.server import WarehouseDatabase
 from windlass.warehouse.transform import StatementResult, transform
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from psycopg import sql
 
-from windlass.warehouse.load.errors import TableError
+from windlass.warehouse.errors import TableError
 from windlass.warehouse.load.table import Column, PgConnection, Table, names
 
 __all__ = ["Mode", "columns_named", "copy_statement", "remove_old_rows"]

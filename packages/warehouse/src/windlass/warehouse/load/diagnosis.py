@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.load.errors import FileProblem
+from windlass.warehouse.errors import FileProblem
 from windlass.warehouse.load.table import Column, PgConnection
 
 __all__ = ["MAX_PROBLEMS", "Diagnosis", "Value"]

@@ -15,13 +15,12 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.errors import LoadError
+from windlass.warehouse.errors import FileProblem, FileRejectedError, LoadError
 from windlass.warehouse.load.context import NO_TASK, RunContext
 from windlass.warehouse.load.copying import Mode, copy_statement, remove_old_rows
 from windlass.warehouse.load.csv_file import diagnose_csv, header_places
 from windlass.warehouse.load.diagnosis import Diagnosis
 from windlass.warehouse.load.encoding import diagnose_encoding
-from windlass.warehouse.load.errors import FileProblem, FileRejectedError
 from windlass.warehouse.load.jsonl_file import JsonLineError, diagnose_jsonl, first_keys, json_lines, row_of
 from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table
 from windlass.warehouse.transform.bind import advice_for

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.load.errors import TableError
+from windlass.warehouse.errors import TableError
 
 __all__ = ["Column", "PgConnection", "Table", "TableName", "describe_table", "names", "parse_table_name"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 
+from windlass.warehouse.errors import PublishError
 from windlass.warehouse.load.context import NO_TASK, RunContext
-from windlass.warehouse.load.errors import PublishError
 from windlass.warehouse.load.table import PgConnection, describe_table
 from windlass.warehouse.publish.model import Lookup, LookupOptions, PublishResult
 from windlass.warehouse.publish.plan import make_plan

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.load.errors import TableError
+from windlass.warehouse.errors import TableError
 from windlass.warehouse.load.table import PgConnection, Table, TableName
 
 __all__ = ["Check", "Constraints", "ForeignKey", "Unique", "read_constraints"]

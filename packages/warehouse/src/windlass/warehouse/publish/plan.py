@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from windlass.warehouse.load.errors import PublishError, TableError
+from windlass.warehouse.errors import PublishError, TableError
 from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table
 from windlass.warehouse.publish.catalog import Constraints, ForeignKey, Unique, read_constraints
 from windlass.warehouse.publish.model import Lookup

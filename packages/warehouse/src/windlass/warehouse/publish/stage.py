@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.load.errors import PublishError
+from windlass.warehouse.errors import PublishError
 from windlass.warehouse.load.table import PgConnection, Table, describe_table
 from windlass.warehouse.publish.audit import AUDIT, CANDIDATE, GOOD, ORD, audit_query, positions
 from windlass.warehouse.publish.plan import Plan

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from windlass.warehouse.load.errors import ParameterError, StatementError
+from windlass.warehouse.errors import ParameterError, StatementError
 from windlass.warehouse.load.table import PgConnection
 from windlass.warehouse.transform.script import Placeholder, Script, Statement
 

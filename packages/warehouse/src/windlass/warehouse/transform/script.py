@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 
-from windlass.warehouse.errors import LoadError
-from windlass.warehouse.load.errors import StatementError
+from windlass.warehouse.errors import LoadError, StatementError
 
 __all__ = ["Placeholder", "Script", "Statement", "read_script"]
 
