@@ -52,6 +52,22 @@ def rows(connection: Connection) -> list[Any]:
     ).fetchall()
 
 
+def load_at_once(warehouse: WarehouseDatabase, path: Path) -> list[FileResult]:
+    """Load a file over four connections."""
+    results: list[FileResult] = []
+
+    def work() -> None:
+        with warehouse.connect(autocommit=True) as own:
+            results.append(load(own, path))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
 def problems_of(connection: Connection, path: Path, **options: Any) -> list[tuple[int, int]]:
     with pytest.raises(FileRejectedError) as caught:
         load(connection, path, **options)
@@ -87,21 +103,65 @@ def test_the_same_content_is_loaded_once_under_any_name(connection: Connection, 
     assert noted == [("My Play.Order", "orders.csv", 1, "r")]
 
 
+@pytest.mark.parametrize("remove", ["truncate", "delete from"])
+def test_a_table_that_was_emptied_gets_its_files_again(
+    connection: Connection, tmp_path: Path, remove: str
+) -> None:
+    one, two = write(tmp_path, HEADER + "1,a,1,\n", "1.csv"), write(tmp_path, HEADER + "2,b,1,\n", "2.csv")
+    for path in (one, two):
+        load(connection, path)
+    connection.execute(f"{remove} {TABLE}")
+
+    assert [load(connection, path).skipped for path in (two, one, two)] == [False, False, True]
+
+    assert [row[0] for row in rows(connection)] == [1, 2]
+
+
+def test_a_rewritten_table_still_knows_its_files(connection: Connection, tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "1,a,1,\n")
+    load(connection, path)
+    connection.execute(f"vacuum full {TABLE}")
+    connection.execute(f'alter table {TABLE} alter "from" type varchar(9)')
+
+    assert load(connection, path).skipped
+    assert len(rows(connection)) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [f"delete from {TABLE} where id = 1", f"insert into {TABLE} (id) values (9)", f"truncate {TABLE}"],
+)
+def test_a_replacing_load_restores_a_table_that_was_changed(
+    connection: Connection, tmp_path: Path, change: str
+) -> None:
+    path = write(tmp_path, HEADER + "1,a,1,\n2,b,1,\n")
+    load(connection, path, mode="replace")
+    assert load(connection, path, mode="replace").skipped
+    connection.execute(change)
+
+    assert not load(connection, path, mode="replace").skipped
+    assert [row[0] for row in rows(connection)] == [1, 2]
+
+
+def test_loads_after_emptying_at_once_load_once(
+    connection: Connection, warehouse: WarehouseDatabase, tmp_path: Path
+) -> None:
+    path = write(tmp_path, HEADER + "".join(f"{n},a,1,\n" for n in range(2000)))
+    load(connection, path)
+    connection.execute(f"truncate {TABLE}")
+
+    results = load_at_once(warehouse, path)
+
+    assert sorted(result.skipped for result in results) == [False, True, True, True]
+    assert len(rows(connection)) == 2000
+
+
 def test_two_loads_of_one_file_at_once_load_it_once(
     connection: Connection, warehouse: WarehouseDatabase, tmp_path: Path
 ) -> None:
     path = write(tmp_path, HEADER + "".join(f"{n},a,1,\n" for n in range(2000)))
-    results: list[FileResult] = []
 
-    def work() -> None:
-        with warehouse.connect(autocommit=True) as own:
-            results.append(load(own, path))
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = load_at_once(warehouse, path)
 
     assert sorted(result.skipped for result in results) == [False, True, True, True]
     assert {result.rows for result in results} == {2000}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from psycopg import sql
 
 from windlass.warehouse.connection import DSN_VARIABLE
 from windlass.warehouse.errors import PermissionDeniedError, SeedError
+from windlass.warehouse.load.file import load_file
 from windlass.warehouse.seed import Progress, SeedReport, seed
 from windlass.warehouse.seed.draws import SEED_LIMIT
 from windlass.warehouse.seed.manifest import Anomaly, compare, read
@@ -229,6 +231,22 @@ def test_replacing_empties_and_loads_in_one_transaction(connection: Connection, 
     seed(connection, scale=0.02)
     report = seed(connection, seed=1, scale=0.01, manifest=tmp_path / "manifest.jsonl", replace=True)
     assert counted(connection) == report.rows
+
+
+def test_replacing_forgets_the_files_whose_rows_it_removes(connection: Connection, tmp_path: Path) -> None:
+    drift = tmp_path / "drift.jsonl"
+    partner = tmp_path / "partner.jsonl"
+    for path, table in ((drift, "staging.sale_drift"), (partner, "staging.partner_sale")):
+        names = [column.name for column in connection.execute(f"select * from {table}").description or ()]
+        path.write_text(json.dumps(dict.fromkeys(names)))
+        load_file(connection, file=path, table=table)
+    connection.commit()
+
+    report = seed(connection, scale=0.01, replace=True)
+
+    assert not load_file(connection, file=drift, table="staging.sale_drift").skipped
+    assert counted(connection)["staging.sale_drift"] == report.rows["staging.sale_drift"] + 1
+    assert load_file(connection, file=partner, table="staging.partner_sale").skipped
 
 
 def test_a_failed_replacement_keeps_what_was_there(connection: Connection, tmp_path: Path) -> None:

@@ -60,9 +60,8 @@ def copy_statement(table: Table, columns: Iterable[Column], options: str) -> sql
 def remove_old_rows(connection: PgConnection, table: Table) -> None:
     """Empty a table within the load's transaction: readers see the old rows until the new ones are there.
 
-    Other writers wait, so two replacing loads give the rows of one of them. What was loaded from files
-    is gone,
-    so `ops.loaded_file` forgets it.
+    Other writers wait, so two replacing loads give the rows of one of them. What was loaded from files is
+    gone, so `ops.loaded_file` forgets it.
     """
     connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(table.name.identifier))
     connection.execute(sql.SQL("delete from {}").format(table.name.identifier))

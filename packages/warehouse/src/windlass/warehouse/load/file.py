@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -64,7 +64,10 @@ def load_file(
     """Load a CSV file with a header, or a file of JSON lines, its columns matched to the table's by name.
 
     The same content is loaded once into a table: `ops.loaded_file` remembers its digest, and of two loads at
-    once the second waits and does nothing. An empty CSV value is null, a quoted empty one is an empty text.
+    once the second waits and does nothing. That holds while its rows may be there: an empty table has
+    forgotten all its files, and a replacing load does nothing only if the table holds as many rows as the
+    file brought. Rows deleted in part are not missed by an appending load.
+    An empty CSV value is null, a quoted empty one is an empty text.
 
     Args:
         connection: Connection to the warehouse; a transaction of its own, or a savepoint inside the caller's.
@@ -124,20 +127,18 @@ def _claim(
     with connection.cursor(row_factory=tuple_row) as cursor:
         if mode == "replace":
             cursor.execute(_lock("share row exclusive", target))
-            cursor.execute(
-                "select content_sha256, row_count from ops.loaded_file where target_table = %s", [str(target)]
-            )
-            loaded: dict[str, int] = dict(cursor.fetchall())
-            if loaded.keys() == {digest}:
-                return int(loaded[digest])
+            known_rows = _only_content(cursor, target, digest)
+            if known_rows is not None:
+                return known_rows
             remove_old_rows(connection, target)
         else:
             # Before the ledger's row, in the order of a replacing load, so that the two cannot deadlock.
             cursor.execute(_lock("row exclusive", target))
+            _forget_removed(cursor, target)
         cursor.execute(
-            "insert into ops.loaded_file (target_table, content_sha256, file_name, row_count, dag_id, "
-            "run_id, "
-            "task_id, map_index) values (%s, %s, %s, 0, %s, %s, %s, %s) on conflict do nothing",
+            "insert into ops.loaded_file (target_table, content_sha256, file_name, row_count, "
+            "dag_id, run_id, task_id, map_index) values (%s, %s, %s, 0, %s, %s, %s, %s) "
+            "on conflict do nothing",
             [
                 str(target),
                 digest,
@@ -156,6 +157,31 @@ def _claim(
         )
         (rows,) = cursor.fetchone() or (0,)
         return int(rows)
+
+
+def _only_content(cursor: psycopg.Cursor[Any], target: Table, digest: str) -> int | None:
+    """The row count of a content that is all the table holds, as far as counting tells; None otherwise."""
+    cursor.execute(
+        "select content_sha256, row_count from ops.loaded_file where target_table = %s", [str(target)]
+    )
+    loaded: dict[str, int] = dict(cursor.fetchall())
+    if loaded.keys() != {digest}:
+        return None
+    cursor.execute(sql.SQL("select count(*) from {}").format(target.name.identifier))
+    return loaded[digest] if cursor.fetchone() == (loaded[digest],) else None
+
+
+def _forget_removed(cursor: psycopg.Cursor[Any], target: Table) -> None:
+    """Forget the files of a table that somebody emptied: whoever loads one again wants its rows.
+
+    One statement, so that a load committed meanwhile is seen with its rows or not at all.
+    """
+    cursor.execute(
+        sql.SQL("delete from ops.loaded_file where target_table = %s and not exists (select from {})").format(
+            target.name.identifier
+        ),
+        [str(target)],
+    )
 
 
 def _lock(strength: str, target: Table) -> sql.Composed:

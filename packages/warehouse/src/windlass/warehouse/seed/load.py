@@ -218,6 +218,8 @@ def _prepare(cursor: Cursor[Any], *, replace: bool) -> None:
             advice="Give --replace to empty these tables and load them again, or name another database.",
         )
     cursor.execute(sql.SQL("truncate {}").format(tables))
+    # What files brought into them is gone.
+    cursor.execute("delete from ops.loaded_file where target_table = any (%s)", [list(TABLES)])
 
 
 def _has_rows(cursor: Cursor[Any], table: str) -> bool:
