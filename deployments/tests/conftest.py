@@ -11,6 +11,11 @@ from windlass.deployments.testing import Config, Stack
 from windlass.warehouse.embedded import EmbeddedPostgres
 
 
+@pytest.fixture(autouse=True)
+def _airflow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+
+
 @pytest.fixture(scope="module")
 def _module_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One state folder for a module: what one test breaks, the next one's run has to mend."""

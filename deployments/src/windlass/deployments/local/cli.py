@@ -87,10 +87,13 @@ def down(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 def _demo(settings: Settings, config: Path | None, dag_id: str | None, *, keep: bool, as_json: bool) -> int:
     # Imported here so that --help and misuse answer at once.
     from windlass.deployments.local.demo import Demo
+    from windlass.deployments.local.layout import Layout
     from windlass.deployments.local.progress import Progress
     from windlass.deployments.local.target import find_target
     from windlass.deployments.local.tasklog import failure_reason
 
+    # A config that names classes has Airflow imported to check them; it must not make a home in the user's.
+    os.environ["AIRFLOW_HOME"] = str(Layout(settings.state_dir.resolve()).airflow_home)
     run = Demo(settings, find_target(config, dag_id), keep, Progress())
     report = run.run()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
