@@ -19,7 +19,7 @@ from windlass.warehouse.publish.model import Lookup, LookupOptions, PublishResul
 from windlass.warehouse.publish.plan import make_plan
 from windlass.warehouse.publish.rejects import write_rejects
 from windlass.warehouse.publish.rules import Inputs, make_rules
-from windlass.warehouse.publish.stage import audit, land, lock_parents, workspace
+from windlass.warehouse.publish.stage import audit, land, workspace
 from windlass.warehouse.publish.upsert import publish_good_rows
 from windlass.warehouse.transform.bind import advice_for, single_query
 from windlass.warehouse.transform.script import read_script
@@ -44,9 +44,12 @@ def publish(
 
     The query gives one row for each row of `source_table`, in order of arrival, with columns named as the
     target's or as inputs of lookups. A row that breaks a constraint of the target is rejected with all its
-    problems; of rows that claim the same key the first good arrival is kept. Good rows are inserted,
-    or updated
-    where something differs. All in one transaction: nothing is published in part.
+    problems; of rows that claim the same key the first good arrival is kept. Good rows are inserted, or
+    updated where something differs. All in one transaction: nothing is published in part.
+
+    Whoever writes to the target meanwhile waits; the tables it refers to stay free. PostgreSQL checks every
+    constraint again as the rows are written, so a parent that is deleted during the audit makes an orphan
+    that is rejected, not one that is published.
 
     Args:
         connection: Connection to the warehouse; a transaction of its own, or a savepoint inside the caller's.
@@ -85,9 +88,8 @@ def publish(
             )
             inputs = Inputs(plan)
             book = make_rules(plan, inputs)
-            prove = lock_parents(connection, plan)
             audit(connection, plan, inputs, book, rows=candidate.rows)
-            written = publish_good_rows(connection, plan, book, rows=candidate.rows, prove=prove)
+            written = publish_good_rows(connection, plan, book, rows=candidate.rows)
             rejected, by_kind = write_rejects(
                 connection,
                 plan,

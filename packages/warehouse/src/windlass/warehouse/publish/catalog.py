@@ -57,13 +57,6 @@ where i.indrelid = %s and i.indisunique and i.indislive and not i.indisexclusion
 order by not i.indisprimary, i.indexrelid
 """
 
-_EXTRAS = """
-select
-    exists (select from pg_trigger where tgrelid = %(oid)s and not tgisinternal and tgenabled <> 'D'),
-    (select relhasrules from pg_class where oid = %(oid)s),
-    has_parameter_privilege('session_replication_role', 'set')
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -118,16 +111,12 @@ class Constraints:
 
     Attributes:
         deferrable: Names of constraints that may be checked at commit only.
-        has_triggers: Whether users' triggers or rules watch it.
-        may_skip_triggers: Whether this role may turn foreign-key triggers off for its session.
     """
 
     checks: tuple[Check, ...]
     uniques: tuple[Unique, ...]
     foreign_keys: tuple[ForeignKey, ...]
     deferrable: tuple[str, ...]
-    has_triggers: bool
-    may_skip_triggers: bool
 
 
 def read_constraints(connection: PgConnection, table: Table) -> Constraints:
@@ -171,14 +160,9 @@ def read_constraints(connection: PgConnection, table: Table) -> Constraints:
             Unique(row[0], tuple(row[1]), tuple(row[2]), row[3], row[4], tuple(row[5]))
             for row in cursor.execute(_UNIQUE, [table.oid])
         ]
-        cursor.execute(_EXTRAS, {"oid": table.oid})
-        extras = cursor.fetchone()
-    assert extras is not None
     return Constraints(
         tuple(checks),
         tuple(uniques),
         tuple(foreign_keys),
         tuple(deferrable),
-        has_triggers=extras[0] or extras[1],
-        may_skip_triggers=extras[2],
     )

@@ -79,21 +79,6 @@ class Plan:
         others = (item for item in self.constraints.uniques if not _covers(item, self.key))
         return (own, *(item for item in others if self.known.issuperset(item.needs)))
 
-    @property
-    def proves_foreign_keys(self) -> bool:
-        """Whether the audit, done under a lock on the parents, leaves no foreign key to be checked again."""
-        written = {column.name for column in self.written}
-        looked_up = {fk.name for fk in self.constraints.foreign_keys if _is_looked_up(fk, self.lookups)}
-        audited = {fk.name for fk in self.foreign_keys} | looked_up
-        return (
-            self.target.kind == "r"
-            and not self.constraints.has_triggers
-            and not self.constraints.deferrable
-            and all(
-                fk.name in audited and written.issuperset(fk.columns) for fk in self.constraints.foreign_keys
-            )
-        )
-
 
 def make_plan(
     connection: PgConnection,

@@ -27,7 +27,7 @@ _ENOUGH_MEMORY = (
     "select set_config('work_mem', '64MB', true) where pg_size_bytes(current_setting('work_mem')) < 67108864"
 )
 
-__all__ = ["Candidate", "audit", "land", "lock_parents", "workspace"]
+__all__ = ["Candidate", "audit", "land", "workspace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +95,6 @@ def land(connection: PgConnection, query: BoundStatement, *, source_table: str) 
 
 def _fate(rows: int, landed: int) -> str:
     return "lost" if rows < landed else "doubled"
-
-
-def lock_parents(connection: PgConnection, plan: Plan) -> bool:
-    """Keep the referenced rows as the audit will see them; whether that proves the foreign keys for good.
-
-    Only where the plan allows it and the role may: otherwise PostgreSQL checks each row again when it
-    is written.
-    """
-    parents = {fk.table for fk in plan.constraints.foreign_keys}
-    if not (parents and plan.proves_foreign_keys and plan.constraints.may_skip_triggers):
-        return False
-    tables = sql.SQL(", ").join(parent.identifier for parent in sorted(parents, key=str))
-    try:
-        with connection.transaction():
-            connection.execute(sql.SQL("lock table {} in share mode").format(tables))
-    except psycopg.errors.InsufficientPrivilege:
-        return False
-    return True
 
 
 def audit(connection: PgConnection, plan: Plan, inputs: Inputs, book: RuleBook, *, rows: int) -> None:
