@@ -155,7 +155,7 @@ def test_kill_9_of_postgres_ends_the_run_with_a_message(stack: Stack, config: Co
     os.kill(postmaster, signal.SIGKILL)
     done = stack.finish(demo)
     assert done.code == 1
-    assert "what to do: " in done.err
+    assert "Postgres: ended while the demo ran" in done.err
     assert "Traceback" not in done.err
     assert stack.processes() == []
 
@@ -252,6 +252,15 @@ def test_a_bad_setting_in_the_environment_is_named_by_its_variable(stack: Stack)
 def test_down_on_a_folder_that_never_ran_says_so(tmp_path: Path) -> None:
     done = Stack(tmp_path / "never").run("down")
     assert (done.code, done.out) == (0, "Nothing was running.\n")
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = Stack(tmp_path / "file" / "state", folder=tmp_path).run("demo", "--json")
+    assert done.code in {1, 2}
+    assert str(tmp_path / "file") in done.err
+    assert "Traceback" not in done.err
+    assert "--state-dir" in done.report["advice"]
 
 
 def test_help_answers_without_importing_airflow() -> None:

@@ -155,9 +155,20 @@ def _guarded(action: Callable[[], int], *, as_json: bool) -> int:
     except WarehouseError as error:
         _tell(error, as_json=as_json)
         return 1
+    except OSError as error:
+        _tell(_unusable(error), as_json=as_json)
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped; no process is left. The next run goes on from here.\n")
         return 130
+
+
+def _unusable(error: OSError) -> DeploymentError:
+    where = f"{error.filename}: " if error.filename else ""
+    return DeploymentError(
+        f"{where}{error.strerror or error}.",
+        "Check that the state folder can be written and its disk has room, or give another: --state-dir.",
+    )
 
 
 def _tell(error: DeploymentError | WarehouseError, *, as_json: bool) -> None:

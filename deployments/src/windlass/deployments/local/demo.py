@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import psycopg
+
 from windlass.deployments.errors import ServiceFailedError
 from windlass.deployments.local.airflow_config import AirflowEndpoints, write_config
 from windlass.deployments.local.client import HostClient, sweep
@@ -117,6 +119,11 @@ class Demo:
                 server.create_database(name)
         try:
             yield server
+        except (ServiceFailedError, psycopg.Error) as error:
+            status = server.status()
+            if status.running:
+                raise
+            raise ServiceFailedError("Postgres", "ended while the demo ran", status.log) from error
         finally:
             if self.kept is None:
                 server.stop()
