@@ -215,6 +215,32 @@ def test_only_rows_that_differ_are_updated(connection: Connection) -> None:
     )
 
 
+def test_a_corrected_row_says_when_and_the_others_keep_their_time(connection: Connection) -> None:
+    times = "select sale_id, published_at from warehouse.fact_sales order by sale_id"
+    land(connection, {}, {})
+    publish_sales(connection)
+    before = dict(connection.execute(times).fetchall())
+    connection.execute("update staging.sale set quantity = '9' where sale_id = 2")
+
+    publish_sales(connection)
+
+    after = dict(connection.execute(times).fetchall())
+    assert after[1] == before[1]
+    assert after[2] > before[2]
+
+
+def test_a_time_of_publishing_that_is_given_is_kept(connection: Connection) -> None:
+    land(connection, {})
+    publish_sales(connection)
+    query = QUERY.replace("line_number\n", "line_number, timestamptz '2024-03-01' as published_at\n")
+
+    assert publish_sales(connection, sql=query).updated == 1
+
+    assert connection.execute(
+        "select published_at = timestamptz '2024-03-01' from warehouse.fact_sales"
+    ).fetchone() == (True,)
+
+
 def test_a_row_that_turned_bad_leaves_the_published_one_alone(connection: Connection) -> None:
     land(connection, {})
     publish_sales(connection)
