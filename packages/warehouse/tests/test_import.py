@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import entry_points, version
+from importlib.metadata import distribution, entry_points, version
 
 import pytest
 
@@ -56,6 +56,11 @@ def test_airflow_finds_the_package_and_its_version():
     assert len(found) == 1
     assert get_provider_info()["package-name"] == "windlass-warehouse"
     assert get_provider_info()["versions"] == [version("windlass-warehouse")]
+
+
+def test_the_installed_package_brings_its_licence():
+    (licence,) = [each for each in distribution("windlass-warehouse").files or () if each.name == "LICENSE"]
+    assert "Apache License" in licence.read_text()
 
 
 @pytest.mark.parametrize("hidden", ["numpy", "faker"])
