@@ -1,24 +1,77 @@
-"""The README's example does what it shows."""
+"""The README's examples do what they show, and its tables agree with the code."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
-from importlib.metadata import metadata
+from importlib.metadata import entry_points, metadata
+from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.integration
+from windlass.warehouse import errors
 
 
-def test_the_example_from_the_readme_runs(server_folder):
+def blocks(language: str) -> list[str]:
     # The text that the wheel carries, so that it is tested without the source too.
     readme = metadata("windlass-warehouse").get_payload()
-    (example,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", readme, flags=re.DOTALL)
+
+
+def run_python(code: str, folder: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "AIRFLOW_HOME": str(folder / "airflow")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.integration
+def test_the_example_from_the_readme_runs(server_folder: Path, tmp_path: Path) -> None:
+    example, _ = blocks("python")
     server_folder.mkdir()
     code = example.replace('"warehouse-data"', repr(str(server_folder)))
     assert code != example
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-2:] == ["1 Keg 99.90", "up to date: True"]
+    assert run_python(code, tmp_path)[-3:] == [
+        "2 landed",
+        "1 published, 1 rejected",
+        "2 out_of_range -1.00 breaks dim_product_unit_price_check: CHECK ((unit_price >= (0)::numeric))",
+    ]
+
+
+@pytest.mark.integration
+def test_the_dag_from_the_readme_is_one(tmp_path: Path) -> None:
+    _, example = blocks("python")
+    shown = run_python(f"{example}\nprint(dag.task_dict['publish'].upstream_task_ids)", tmp_path)
+    assert shown[-1] == "{'fetch'}"
+
+
+@pytest.mark.unit
+def test_the_tasks_from_the_readme_are_valid() -> None:
+    (example,) = blocks("json")
+    tasks = json.loads(example)
+    specs = {each.name: each.load() for each in entry_points(group="windlass.operators")}
+    assert {task["operator"] for task in tasks.values()} == {
+        name for name in specs if name.startswith("warehouse.")
+    }
+    for task in tasks.values():
+        specs[task["operator"]].parameters.model_validate(task["args"])
+        assert tasks.keys() >= set(task.get("depends_on", ()))
+
+
+@pytest.mark.unit
+def test_the_readme_lists_every_error() -> None:
+    readme = metadata("windlass-warehouse").get_payload()
+    listed = {
+        name: code for code, name in re.findall(r"^\| (WWH\d{3}) \| `(\w+)` \|", readme, flags=re.MULTILINE)
+    }
+    defined = {name: getattr(errors, name).code for name in errors.__all__ if name.endswith("Error")}
+    assert listed == defined
