@@ -23,7 +23,7 @@ __all__ = ["Config", "Finished", "Stack", "wait_until"]
 _BASH = "airflow.providers.standard.operators.bash.BashOperator"
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 150) -> None:
     """Poll `condition` until it holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -89,7 +89,7 @@ class Stack:
 
     def finish(self, process: subprocess.Popen[str]) -> Finished:
         """Wait for a command's end."""
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=240)
         self.started.remove(process)
         return Finished(process.returncode, out, err)
 
