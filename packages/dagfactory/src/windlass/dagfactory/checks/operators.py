@@ -105,8 +105,8 @@ def _check_spec(
         parameters = model.model_validate(accepted)
         files = file_parameters(model) & parameters.model_fields_set
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        return findings + [_parameter_finding(detail, args, base) for detail in details]
+        findings += [_parameter_finding(detail, args, base) for detail in error.errors(include_url=False)]
+        return findings + _file_findings(model, args, base, folder)
     except Exception as error:
         reason = (
             f"its model of parameters fails: {type(error).__name__}: {error}; its package must be corrected"
@@ -116,6 +116,17 @@ def _check_spec(
     for name in sorted(files):
         findings.extend(_check_files(folder, arguments[name], (*base, "args", _alias(model, name, args))))
     return findings or Call(spec.operator, arguments, files)
+
+
+def _file_findings(
+    model: type[BaseModel], args: dict[str, Any], base: JsonPath, folder: Path
+) -> list[Finding]:
+    """What is wrong with the files that args name, when the args themselves are wrong too: all at once."""
+    findings: list[Finding] = []
+    for name in sorted(file_parameters(model)):
+        key = _alias(model, name, args)
+        findings.extend(_check_files(folder, args.get(key), (*base, "args", key)))
+    return findings
 
 
 def _check_files(folder: Path, value: Any, path: JsonPath) -> Iterator[Finding]:
