@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from windlass.deployments.errors import MisuseError
 from windlass.deployments.local.airflow_config import AirflowEndpoints, environment, write_config
 from windlass.deployments.local.layout import Layout, write_private
 from windlass.deployments.local.tasklog import failure_reason
@@ -33,6 +34,16 @@ def test_secrets_are_made_once_and_are_private(layout: Layout) -> None:
     for folder in (layout.airflow_home, layout.logs):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert not stat.S_IMODE(layout.root.stat().st_mode) & 0o066
+
+
+def test_a_folder_that_holds_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir(mode=0o755)
+    (folder / "letter").touch()
+    with pytest.raises(MisuseError, match="holds something else"):
+        Layout(folder).prepare()
+    assert [path.name for path in folder.iterdir()] == ["letter"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
 def test_two_stacks_share_no_secret(layout: Layout, tmp_path: Path) -> None:
@@ -73,6 +84,7 @@ def test_another_airflow_in_the_users_shell_does_not_reach_in(layout: Layout) ->
     shell = {
         "AIRFLOW__CORE__EXECUTOR": "Other",
         "AIRFLOW_CONN_X": "y",
+        "PGSSLMODE": "require",
         "AIRFLOW_HOME": "/other",
         "PATH": "/bin",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -119,4 +131,4 @@ def test_an_error_without_detail_gives_its_event(tmp_path: Path) -> None:
 
 def test_a_log_that_is_missing_or_silent_is_said_to_be(tmp_path: Path) -> None:
     assert "wrote no log" in failure_reason(tmp_path / "absent.log")
-    assert "names no error" in failure_reason(_log(tmp_path, {"event": "fine", "level": "info"}))
+    assert "without an error of its own" in failure_reason(_log(tmp_path, {"event": "fine", "level": "info"}))

@@ -15,7 +15,7 @@ import pytest
 
 from windlass.deployments import errors
 from windlass.deployments.services.lock import exclusive
-from windlass.deployments.services.ports import choose_port, is_free
+from windlass.deployments.services.ports import choose_port
 from windlass.deployments.services.processes import MARK, end, marked
 from windlass.deployments.testing import wait_until
 
@@ -36,13 +36,19 @@ def test_a_taken_port_asked_for_by_number_is_an_error_that_names_it(taken_port: 
 def test_a_taken_preferred_port_gives_way_to_a_free_one(taken_port: int) -> None:
     chosen = choose_port(None, taken_port, option="--api-port")
     assert chosen != taken_port
-    assert is_free(chosen)
+    assert choose_port(chosen, 0, option="--api-port") == chosen
 
 
 def test_a_free_port_is_taken_as_asked(taken_port: int) -> None:
     free = choose_port(None, taken_port, option="--api-port")
     assert choose_port(free, taken_port, option="--api-port") == free
     assert choose_port(None, free, option="--api-port") == free
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid"])
+def test_an_address_of_another_machine_is_refused(host: str) -> None:
+    with pytest.raises(errors.MisuseError, match="WINDLASS_HOST"):
+        choose_port(None, 0, option="--api-port", host=host)
 
 
 def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:

@@ -41,6 +41,13 @@ def test_a_value_out_of_range_is_refused(name: str, value: int) -> None:
         Settings(**{name: value})
 
 
+def test_an_empty_state_folder_and_a_shared_port_are_refused() -> None:
+    with pytest.raises(ValidationError, match="empty path"):
+        Settings(state_dir="")
+    with pytest.raises(ValidationError, match="share one port"):
+        Settings(api_port=5000, postgres_port=5000)
+
+
 def test_the_root_is_found_from_a_folder_below_it(tmp_path: Path) -> None:
     (tmp_path / "examples").mkdir()
     (tmp_path / "deployments" / "local").mkdir(parents=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["ENV_PREFIX", "Settings", "project_root"]
@@ -52,3 +52,16 @@ class Settings(BaseSettings):
         default=120.0, gt=0, description="Seconds that a service may take to become healthy."
     )
     run_timeout: float = Field(default=600.0, gt=0, description="Seconds that the demo's DAG run may take.")
+
+    @field_validator("state_dir", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("an empty path would be the working folder; name a folder")
+        return value
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.api_port is not None and self.api_port == self.postgres_port:
+            raise ValueError("the API server and Postgres cannot share one port")
+        return self

@@ -46,9 +46,9 @@ def write_config(layout: Layout, endpoints: AirflowEndpoints) -> None:
 def environment(layout: Layout, inherited: dict[str, str], mark: str) -> dict[str, str]:
     """The environment of the stack's Airflow processes.
 
-    A setting of some other Airflow in the user's shell must not reach into this one.
+    A setting of some other Airflow or Postgres in the user's shell must not reach into this one.
     """
-    foreign = ("AIRFLOW__", "AIRFLOW_CONN_")
+    foreign = ("AIRFLOW__", "AIRFLOW_CONN_", "PG")
     own = {key: value for key, value in inherited.items() if not key.startswith(foreign)}
     own["AIRFLOW_HOME"] = str(layout.airflow_home)
     own[mark] = layout.stack_id()
@@ -80,7 +80,7 @@ def _sections(layout: Layout, endpoints: AirflowEndpoints) -> dict[str, dict[str
             "parallelism": str(endpoints.parallelism),
             "max_active_tasks_per_dag": str(endpoints.parallelism),
             "load_examples": "False",
-            "dags_are_paused_at_creation": "False",
+            "dags_are_paused_at_creation": "True",
             # Airflow's default drops an edit made within 30 s of the last one.
             "min_serialized_dag_update_interval": "0",
             "fernet_key": layout.fernet_key(),

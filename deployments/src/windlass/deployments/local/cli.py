@@ -21,19 +21,30 @@ from windlass.warehouse.errors import WarehouseError
 
 __all__ = ["app", "main"]
 
+_HELP = {"help_option_names": ["-h", "--help"]}
+_EPILOG = (
+    "Exit codes: 0 fine, 1 the run failed or did not find what it should, 2 misuse, 130 Ctrl-C. "
+    "Settings also come from WINDLASS_... variables and .env; .env.example lists them. Example: "
+)
+
 app = typer.Typer(
     name="deployments/local",
     help="Runs Postgres and Airflow on this machine, without Docker.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
 
 StateDir = Annotated[
     Path | None, typer.Option(help="Folder for all that the stack writes. [default: .windlass/local]")
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object as the last line; progress on stderr.")
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object as the last line of standard output; all else goes to standard error.",
+    ),
 ]
 
 
@@ -42,7 +53,7 @@ def local() -> None:
     """Runs Postgres and Airflow on this machine, without Docker."""
 
 
-@app.command(epilog="Example: uv run deployments/local demo --keep")
+@app.command(context_settings=_HELP, epilog=_EPILOG + "uv run deployments/local demo --keep")
 def demo(  # noqa: PLR0917 - the options of a command
     config: Annotated[
         Path | None,
@@ -77,7 +88,7 @@ def demo(  # noqa: PLR0917 - the options of a command
     )
 
 
-@app.command(epilog="Example: uv run deployments/local down")
+@app.command(context_settings=_HELP, epilog=_EPILOG + "uv run deployments/local down")
 def down(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Stop whatever of the stack still runs. The data stays for the next run."""
     settings = _settings(state_dir=state_dir)
@@ -87,10 +98,10 @@ def down(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 def _demo(settings: Settings, config: Path | None, dag_id: str | None, *, keep: bool, as_json: bool) -> int:
     # Imported here so that --help and misuse answer at once.
     from windlass.deployments.local.demo import Demo
+    from windlass.deployments.local.farewell import say_end
     from windlass.deployments.local.layout import Layout
     from windlass.deployments.local.progress import Progress
     from windlass.deployments.local.target import find_target
-    from windlass.deployments.local.tasklog import failure_reason
 
     # A config that names classes has Airflow imported to check them; it must not make a home in the user's.
     os.environ["AIRFLOW_HOME"] = str(Layout(settings.state_dir.resolve()).airflow_home)
@@ -98,27 +109,10 @@ def _demo(settings: Settings, config: Path | None, dag_id: str | None, *, keep: 
     report = run.run()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     report.print(console)
-    for task in report.tasks:
-        if task.state == "failed":
-            reason = failure_reason(Path(task.log)) if task.log else "It left no log."
-            console.print(f"\n{task.task_id} failed:\n{reason}\n  log: {task.log}", markup=False)
-    if report.state == "timed_out":
-        console.print(f"The run took longer than {settings.run_timeout:g} s ({ENV_PREFIX}RUN_TIMEOUT).")
-    _say_next(console, run.kept, succeeded=report.succeeded)
+    say_end(console, report, run.kept, settings, config=config)
     if as_json:
         sys.stdout.write(report.to_json() + "\n")
     return 0 if report.succeeded else 1
-
-
-def _say_next(console: Console, kept: Any, *, succeeded: bool) -> None:
-    if kept is not None:
-        console.print(f"\nAirflow: {kept.url}  user {kept.user}, password {kept.password}", markup=False)
-        console.print("Stop it with: uv run deployments/local down")
-    elif succeeded:
-        console.print("\nNext: look around in Airflow with   uv run deployments/local demo --keep")
-        console.print("      run a DAG of your own with    uv run deployments/local demo --config FOLDER")
-    else:
-        console.print("\nMend what failed and run the command again: nothing is loaded twice.")
 
 
 def _down(settings: Settings, *, as_json: bool) -> int:
@@ -146,21 +140,34 @@ def _settings(**flags: Any) -> Settings:
 
 
 def _guarded(action: Callable[[], int], *, as_json: bool) -> int:
-    signal.signal(signal.SIGTERM, _on_term)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    # libpq reads these: what they say is meant for another server than ours.
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
     try:
         return action()
-    except DeploymentError as error:
+    except (DeploymentError, WarehouseError) as error:
         _tell(error, as_json=as_json)
-        return error.exit_code
-    except WarehouseError as error:
-        _tell(error, as_json=as_json)
-        return 1
+        return error.exit_code if isinstance(error, DeploymentError) else 1
     except OSError as error:
         _tell(_unusable(error), as_json=as_json)
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped; no process is left. The next run goes on from here.\n")
         return 130
+
+
+def _stop(*_: object) -> NoReturn:
+    """Stop in order; an impatient second Ctrl-C must not cut that short."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _one_moment)
+    raise KeyboardInterrupt
+
+
+def _one_moment(*_: object) -> None:
+    os.write(2, b"Stopping; one moment.\n")
 
 
 def _unusable(error: OSError) -> DeploymentError:
@@ -177,10 +184,6 @@ def _tell(error: DeploymentError | WarehouseError, *, as_json: bool) -> None:
         sys.stdout.write(
             json.dumps({"state": "error", "message": error.message, "advice": error.advice}) + "\n"
         )
-
-
-def _on_term(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def main() -> None:

@@ -35,6 +35,7 @@ class HostClient:
         self._layout = layout
         self._timeout = timeout
         self._kept = False
+        self._stopped = False
         self._unread = b""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "windlass.deployments.local.host", str(layout.root)],
@@ -92,7 +93,10 @@ class HostClient:
             yield event
 
     def stop(self) -> None:
-        """End the host with all it holds."""
+        """End the host with all it holds; once is enough."""
+        if self._stopped:
+            return
+        self._stopped = True
         if self._process.poll() is None:
             self._send(Stop())
         try:
@@ -132,9 +136,14 @@ class HostClient:
         return events.validate_json(line)
 
     def _gone(self) -> ServiceFailedError:
-        code = self._process.wait()
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        return ServiceFailedError("Airflow's host process", how, self._layout.logs / "host.log")
+        code, log = self._process.wait(), self._layout.logs / "host.log"
+        if code < 0:
+            return ServiceFailedError("Airflow's host process", f"was killed by signal {-code}", log)
+        last = [
+            line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+        ]
+        why = f": {last[-1].strip()[:300]}" if last else ""
+        return ServiceFailedError("Airflow's host process", f"ended with code {code}{why}", log)
 
 
 def kept_host(layout: Layout) -> psutil.Process | None:

@@ -11,7 +11,8 @@ import psycopg
 
 from windlass.deployments.errors import ServiceFailedError
 from windlass.deployments.local.airflow_config import AirflowEndpoints, write_config
-from windlass.deployments.local.client import HostClient, sweep
+from windlass.deployments.local.client import HostClient, kept_host, sweep
+from windlass.deployments.local.farewell import KeptStack
 from windlass.deployments.local.layout import Layout
 from windlass.deployments.local.messages import (
     Booted,
@@ -24,24 +25,15 @@ from windlass.deployments.local.messages import (
 from windlass.deployments.local.progress import Progress
 from windlass.deployments.local.report import DemoReport, count_rows
 from windlass.deployments.local.target import Target
-from windlass.deployments.local.warehouse import compare_with_manifest, prepare_warehouse
+from windlass.deployments.local.warehouse import check_seed, compare_with_manifest, prepare_warehouse
 from windlass.deployments.services.lock import exclusive
 from windlass.deployments.services.ports import choose_port
 from windlass.deployments.settings import Settings
 from windlass.warehouse.embedded import EmbeddedPostgres
 
-__all__ = ["Demo", "KeptStack"]
+__all__ = ["Demo"]
 
 _TERMINAL = {"success", "failed", "upstream_failed", "skipped", "removed"}
-
-
-@dataclass(frozen=True)
-class KeptStack:
-    """Where a stack that was left running is reached."""
-
-    url: str
-    user: str
-    password: str
 
 
 @dataclass
@@ -70,8 +62,15 @@ class Demo:
         layout = Layout(self.settings.state_dir.resolve())
         layout.prepare()
         with exclusive(layout.root), ExitStack() as stack:
-            if left := sweep(layout):
-                self.progress.say(f"Ended {left} process(es) that an earlier run had left.")
+            check_seed(layout, self.settings)
+            kept = kept_host(layout) is not None
+            if sweep(layout):
+                left = (
+                    "the Airflow that --keep had left running"
+                    if kept
+                    else "processes that an earlier run had left"
+                )
+                self.progress.say(f"Ended {left}.")
             # Only a UI that stays needs an address to remember; two demos at once must not race for it.
             port = choose_port(
                 self.settings.api_port, 8080 if self.keep else 0, option="--api-port", host=self.settings.host
@@ -79,6 +78,8 @@ class Demo:
             # First: it imports libraries for a second, and needs nothing to do so.
             host = stack.enter_context(HostClient(layout, timeout=self.settings.start_timeout))
             server = stack.enter_context(self._postgres(layout))
+            # Again, so that Airflow ends before the database that it works with.
+            stack.push(host)
             endpoints = AirflowEndpoints(
                 metadata_dsn=server.dsn("airflow"),
                 host=self.settings.host,
@@ -93,11 +94,17 @@ class Demo:
             self._await_boot(host, booting)
             finished, run_id = self._follow(host)
             anomalies = None
-            if self.target.built_in:
+            # The example's checks are made for a feed that has sales on every day.
+            if self.target.built_in and self.settings.scale >= 1:
                 anomalies = compare_with_manifest(server.dsn("warehouse"), layout, dag_id=self.target.dag_id)
             if self.keep:
                 host.keep(endpoints)
-                self.kept = KeptStack(endpoints.api_url, "admin", layout.admin_password())
+                self.kept = KeptStack(
+                    url=endpoints.api_url,
+                    user="admin",
+                    password=layout.admin_password(),
+                    database=server.dsn("warehouse", with_password=False),
+                )
         return DemoReport(
             state=finished.state,
             seconds=round(time.monotonic() - began, 2),
@@ -113,11 +120,11 @@ class Demo:
         server = EmbeddedPostgres(
             layout.postgres, port=self.settings.postgres_port or 0, listen=self.settings.host
         )
-        with self.progress.step("Postgres up"):
-            server.start()
-            for name in ("airflow", "warehouse"):
-                server.create_database(name)
         try:
+            with self.progress.step("Postgres up"):
+                server.start()
+                for name in ("airflow", "warehouse"):
+                    server.create_database(name)
             yield server
         except (ServiceFailedError, psycopg.Error) as error:
             status = server.status()
@@ -148,6 +155,9 @@ class Demo:
                         self.progress.say(f"DAG run {event.dag_id} ({len(event.tasks)} tasks)")
                     case TaskChanged(state="running"):
                         running.add(event.task_id)
+                    case TaskChanged(state="up_for_retry"):
+                        running.remove(event.task_id)
+                        self.progress.say(f"  ! {event.task_id} failed; it is tried again")
                     case TaskChanged() if event.state in _TERMINAL:
                         running.remove(event.task_id)
                         self.progress.done(event.task_id, event.seconds or 0.0, state=event.state, indent=1)

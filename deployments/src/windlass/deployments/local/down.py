@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from windlass.deployments.errors import MisuseError
 from windlass.deployments.local.client import sweep
 from windlass.deployments.local.layout import Layout
 from windlass.deployments.services.lock import exclusive
@@ -27,7 +28,11 @@ def stop_all(state_dir: Path) -> Stopped:
     Raises:
         StateInUseError: A command is at work on it; Ctrl-C there stops it.
     """
-    if not state_dir.is_dir():
+    if state_dir.exists() and not state_dir.is_dir():
+        raise MisuseError(
+            f"{state_dir} is no folder.", "Give the state folder of the stack with --state-dir."
+        )
+    if not (state_dir / "stack-id").exists():
         return Stopped(airflow=False, postgres=False)
     layout = Layout(state_dir)
     with exclusive(state_dir):

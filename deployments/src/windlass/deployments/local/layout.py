@@ -10,7 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from windlass.deployments.errors import MisuseError
+
 __all__ = ["Layout", "write_private"]
+
+_STACK_ID = "stack-id"
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,24 @@ class Layout:
     root: Path
 
     def prepare(self) -> None:
-        """Make the folders, readable by their owner alone: they hold credentials and data."""
-        for folder in (self.root, self.airflow_home, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o700)
-        if os.geteuid() == 0:
+        """Make the folders, readable by their owner alone: they hold credentials and data.
+
+        Raises:
+            MisuseError: The folder holds something else; its permissions are not touched.
+        """
+        if not self.root.exists():
+            self.root.mkdir(parents=True)
             # Root's Postgres runs under another account, which has to pass through to its data folder.
-            self.root.chmod(0o711)
+            self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        elif not (self.root / _STACK_ID).exists() and any(self.root.iterdir()):
+            raise MisuseError(
+                f"{self.root} holds something else than a stack's state.",
+                "Give a new or empty folder with --state-dir.",
+            )
+        self.stack_id()
+        for folder in (self.airflow_home, self.logs):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o700)
 
     @property
     def airflow_home(self) -> Path:
@@ -64,13 +79,18 @@ class Layout:
         return self.root / "seed-manifest.jsonl"
 
     @property
+    def seeded(self) -> Path:
+        """What the warehouse was seeded with."""
+        return self.root / "seeded.json"
+
+    @property
     def host_record(self) -> Path:
         """Which process holds the running services, and where they listen."""
         return self.root / "host.json"
 
     def stack_id(self) -> str:
         """The id that marks this stack's processes."""
-        return self._secret("stack-id", lambda: secrets.token_hex(16))
+        return self._secret(_STACK_ID, lambda: secrets.token_hex(16))
 
     def jwt_secret(self) -> str:
         """Signs the tokens between Airflow's services."""

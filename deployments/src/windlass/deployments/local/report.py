@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
@@ -67,8 +68,14 @@ class DemoReport:
         if self.rows.landed:
             console.print(
                 f"Rows: {self.rows.landed:,} landed = {self.rows.published:,} published + "
-                f"{self.rows.rejected:,} rejected (ops.rejected_row says why)"
+                f"{self.rows.rejected:,} rejected (table ops.rejected_row says why)"
             )
+            # With a manifest the table below has the kinds.
+            kinds = _kinds(self.tasks) if self.anomalies is None else Counter()
+            for kind, count in kinds.most_common():
+                console.print(f"  {count:>8,} {kind}")
+        if self.rows.landed and not self.rows.published:
+            console.print("Nothing was published: every landed row was rejected.")
         if self.anomalies is not None:
             console.print("\nAnomalies: what the seed's manifest lists against what the run found")
             console.print(_anomaly_table(self.anomalies))
@@ -92,6 +99,14 @@ def count_rows(tasks: list[TaskOutcome]) -> Rows:
     landed = sum(result["landed"] for result in results)
     rejected = sum(result["rejected"] for result in results)
     return Rows(landed=landed, published=landed - rejected, rejected=rejected)
+
+
+def _kinds(tasks: list[TaskOutcome]) -> Counter[str]:
+    kinds: Counter[str] = Counter()
+    for task in tasks:
+        if isinstance(task.result, dict):
+            kinds.update(task.result.get("rejected_by_kind") or {})
+    return kinds
 
 
 def _name(task: TaskOutcome) -> str:

@@ -70,14 +70,16 @@ def run(order: Run, *, since: datetime, task_logs: Path, wait: Callable[[], None
 
 
 def give_up_unfinished() -> None:
-    """Mark the demo runs failed that a stopped or killed command left unfinished.
+    """Mark the demo runs failed that a stopped or killed command left unfinished, and hold all schedules.
 
-    Nobody waits for them any more, and the scheduler would run them again beside the new one.
+    Nobody waits for those runs any more, and the scheduler would run them again beside the new one; so it
+    would a run that is due by the DAG's schedule.
     """
     unfinished = select(DagRun.dag_id, DagRun.run_id).where(
         DagRun.run_id.startswith(_RUN_ID_PREFIX), DagRun.state.not_in(_FINISHED)
     )
     with create_session() as session:
+        session.execute(update(DagModel).values(is_paused=True))
         for dag_id, run_id in session.execute(unfinished).all():
             session.execute(
                 update(TaskInstance)
@@ -122,6 +124,8 @@ def _trigger(dag_id: str) -> tuple[str, list[str]]:
         model = session.get(DagModel, dag_id)
         if model is not None:
             model.is_paused = False
+            # No run by schedule beside the demo's own, until the file is parsed again in ten minutes.
+            model.next_dagrun_create_after = None
     trigger_dag(dag_id, run_id=run_id, triggered_by=DagRunTriggeredByType.CLI)
     return run_id, [task_id for task_id, *_ in _instances(dag_id, run_id)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from windlass.dagfactory.analysis import Analysis, analyse_all
 from windlass.dagfactory.diagnostics import render_text
-from windlass.dagfactory.discovery import discover
+from windlass.dagfactory.discovery import ConfigFile, discover
 from windlass.deployments.errors import ConfigRejectedError, MisuseError
 from windlass.deployments.settings import project_root
 
@@ -45,7 +45,9 @@ def find_target(config: Path | None, dag_id: str | None) -> Target:
             else "Run it from a checkout of Windlass, or give your own folder with --config."
         )
         raise MisuseError(f"There is no folder {folder}.", advice)
-    analyses = analyse_all(discover(folder).configs)
+    shown = config or EXAMPLE  # paths as the user can open them from where they are
+    files = [ConfigFile((shown / file.name).as_posix(), file.path) for file in discover(folder).configs]
+    analyses = analyse_all(files)
     chosen = _choose(analyses, dag_id, folder)
     findings = chosen.diagnostics()
     if findings:

@@ -27,7 +27,7 @@ def failure_reason(log: Path, *, most_lines: int = 12) -> str:
             return "\n".join(text.splitlines()[:most_lines])
     if errors:
         return str(errors[-1].get("event"))
-    return "The log names no error."
+    return "Its process ended without an error of its own: by an exit, a kill, or for want of memory."
 
 
 def _record(line: str) -> dict[str, Any]:

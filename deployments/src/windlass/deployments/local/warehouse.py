@@ -15,26 +15,32 @@ from windlass.warehouse.migrations import migrate
 from windlass.warehouse.seed import seed
 from windlass.warehouse.seed.manifest import ManifestComparison, compare, found_anomalies, read
 
-__all__ = ["compare_with_manifest", "prepare_warehouse"]
+__all__ = ["check_seed", "compare_with_manifest", "prepare_warehouse"]
 
 
-def prepare_warehouse(dsn: str, layout: Layout, settings: Settings, progress: Progress) -> None:
-    """Migrate the warehouse, and seed it if no earlier run has.
+def check_seed(layout: Layout, settings: Settings) -> bool:
+    """Whether the warehouse is seeded already.
 
     Raises:
         MisuseError: It holds the data of another seed or scale.
     """
+    record = layout.seeded
+    if not record.exists():
+        return False
+    have, wanted = json.loads(record.read_text(encoding="utf-8")), _wanted(settings)
+    if have != wanted:
+        raise MisuseError(
+            f"The warehouse in {layout.root} was seeded with {_describe(have)}, not {_describe(wanted)}.",
+            "Ask for the same again, or use a new folder with --state-dir.",
+        )
+    return True
+
+
+def prepare_warehouse(dsn: str, layout: Layout, settings: Settings, progress: Progress) -> None:
+    """Migrate the warehouse, and seed it if no earlier run has."""
     with progress.step("Warehouse migrated"):
         migrate(dsn)
-    wanted = {"seed": settings.seed, "scale": settings.scale}
-    record = layout.root / "seeded.json"
-    if record.exists():
-        have = json.loads(record.read_text(encoding="utf-8"))
-        if have != wanted:
-            raise MisuseError(
-                f"The warehouse in {layout.root} was seeded with {_describe(have)}, not {_describe(wanted)}.",
-                "Ask for the same again, or use a new folder with --state-dir.",
-            )
+    if check_seed(layout, settings):
         return
     began = time.monotonic()
     with progress.console.status("Seeding") as status, connect(dsn) as connection:
@@ -47,14 +53,24 @@ def prepare_warehouse(dsn: str, layout: Layout, settings: Settings, progress: Pr
             replace=True,
             progress=lambda part: status.update(f"Seeding {part.table}: {part.rows:,}"),
         )
-    write_private(record, json.dumps(wanted))
+    write_private(layout.seeded, json.dumps(_wanted(settings)))
     progress.done(f"Warehouse seeded: {sum(report.rows.values()):,} rows", time.monotonic() - began)
 
 
 def compare_with_manifest(dsn: str, layout: Layout, *, dag_id: str) -> ManifestComparison:
-    """Hold what the warehouse says was found against what the seed had injected."""
+    """Hold what `dag_id` found in the seeded tables against what the seed had injected.
+
+    What users land in other tables has no ground truth.
+    """
+    injected = list(read(layout.manifest))
+    seeded = {anomaly.table for anomaly in injected}
     with connect(dsn) as connection:
-        return compare(read(layout.manifest), found_anomalies(connection, dag_id=dag_id))
+        found = [one for one in found_anomalies(connection, dag_id=dag_id) if one.table in seeded]
+    return compare(injected, found)
+
+
+def _wanted(settings: Settings) -> dict[str, object]:
+    return {"seed": settings.seed, "scale": settings.scale}
 
 
 def _describe(values: Mapping[str, object]) -> str:

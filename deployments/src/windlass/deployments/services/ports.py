@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
-from windlass.deployments.errors import PortTakenError
+from windlass.deployments.errors import MisuseError, PortTakenError
 
-__all__ = ["choose_port", "is_free"]
-
-
-def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen on `port` of `host` now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+__all__ = ["choose_port"]
 
 
 def choose_port(asked: int | None, preferred: int, *, option: str, host: str = "127.0.0.1") -> int:
@@ -31,13 +21,30 @@ def choose_port(asked: int | None, preferred: int, *, option: str, host: str = "
 
     Raises:
         PortTakenError: A port was asked for by number and is not free.
+        MisuseError: This machine has no such address, or the user may not listen on the port.
     """
     if asked is not None:
-        if not is_free(asked, host):
-            raise PortTakenError(asked, option)
-        return asked
-    if preferred and is_free(preferred, host):
-        return preferred
+        return _bind(asked, host, option)
+    try:
+        return _bind(preferred, host, option)
+    except PortTakenError:
+        return _bind(0, host, option)
+
+
+def _bind(port: int, host: str, option: str) -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise MisuseError(
+                f"You may not listen on port {port}.", f"Give a port from 1024 on with {option}."
+            ) from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTakenError(port, option) from None
+            raise MisuseError(
+                f"Nothing can listen on {host!r}: {error.strerror or error}.",
+                "Set WINDLASS_HOST to an address of this machine, or leave it out for 127.0.0.1.",
+            ) from None
         return int(probe.getsockname()[1])
