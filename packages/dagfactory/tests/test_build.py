@@ -209,6 +209,7 @@ def test_all_tasks_that_operators_refuse_are_told_of_at_once(
         "a": {"operator": "trial.note", "args": {"text": "refuse me"}},
         "b": {"operator": "trial.gone"},
         "c": {"operator": "trial.note"},
+        "d": {"operator": "trial.note", "args": {"text": "exit"}},
     }
     with pytest.raises(ConfigError) as caught:
         build_dag(analyse(write(tmp_path, config, write_config)))
@@ -216,6 +217,7 @@ def test_all_tasks_that_operators_refuse_are_told_of_at_once(
     assert [(diagnostic.code, diagnostic.path) for diagnostic in found] == [
         ("WDF307", "$.tasks.a.args"),
         ("WDF302", "$.tasks.b.operator"),
+        ("WDF307", "$.tasks.d.args"),
     ]
     assert "this text is not allowed" in found[0].message
 

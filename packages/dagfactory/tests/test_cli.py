@@ -142,6 +142,24 @@ def test_registered_operators_are_checked_without_airflow(configs: Path) -> None
     assert done.stdout.splitlines() == ["2 configs, 4 tasks: fine", "0 False"]
 
 
+@pytest.mark.parametrize("operator", ["trial.exiting", "windlass_test_operators_exiting.Exit"])
+def test_a_module_that_exits_is_a_finding_and_ends_no_check_of_others(
+    configs: Path, config: dict[str, Any], write_config: WriteConfig, operator: str
+) -> None:
+    config["tasks"]["run"] = {"operator": operator}
+    write_config(configs, config)
+    other = config | {"dag_id": "zoo_daily_load_v1", "timezone": "Mars"}
+    write_config(configs, other | {"tasks": {"a": {"operator": "trial.note"}}}, "zoo_daily_load_v1")
+    result = runner.invoke(app, ["validate", str(configs), "--json"])
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert [(entry["code"], entry["path"]) for entry in found] == [
+        ("WDF302", "$.tasks.run.operator"),
+        ("WDF202", "$.timezone"),
+    ]
+    assert "SystemExit: 7" in found[0]["message"]
+
+
 def test_the_command_is_installed() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "windlass-dags"), "validate", "--help"],

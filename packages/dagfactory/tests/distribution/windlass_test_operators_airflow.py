@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ class Note(BaseOperator):
         super().__init__(**kwargs)
         if text == "refuse me":
             raise ValueError("this text is not allowed")
+        if text == "exit":
+            sys.exit(7)
         self.text = text
 
     def execute(self, context: Any) -> str:

@@ -132,7 +132,7 @@ def _task(dag: DAG, task_id: str, task: TaskConfig, config: DagConfig, analysis:
         arguments.update(_file_arguments(operator, call, analysis.file.folder))
     try:
         return operator(task_id=task_id, dag=dag, **_airflow_arguments(task, config), **arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = f"{operator.__name__} refuses its parameters: {error}"
         path = ("tasks", task_id, "args") if task.args else ("tasks", task_id)
         raise _RefusedError(Finding(Code.REFUSED_BY_OPERATOR, path, message, at="key")) from error

@@ -102,7 +102,9 @@ class Registry:
         entry = candidates[0]
         try:
             spec = entry.load()
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() too: it must not end the check of others
             reason = f"its spec {entry.value} cannot be imported: {type(error).__name__}: {error}"
             raise UnusableOperatorError(name, reason) from error
         if not _is_spec(spec):

@@ -54,7 +54,9 @@ def import_operator(path: str) -> type[BaseOperator]:
                 path, f"there is no module {error.name!r}; install its package"
             ) from error
         raise UnusableOperatorError(path, f"its module cannot be imported: {error}") from error
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit() too: it must not end the check of others
         reason = f"its module cannot be imported: {type(error).__name__}: {error}"
         raise UnusableOperatorError(path, reason) from error
     found = getattr(module, class_name, None)
