@@ -37,6 +37,8 @@ class HostClient:
         self._kept = False
         self._stopped = False
         self._unread = b""
+        for log in layout.logs.glob("*.log"):
+            log.replace(log.with_suffix(".log.1"))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "windlass.deployments.local.host", str(layout.root)],
             stdin=subprocess.PIPE,
