@@ -21,6 +21,7 @@ from windlass.warehouse.embedded import EmbeddedPostgres, find_binaries
 from windlass.warehouse.embedded.account import Account, may_execute
 from windlass.warehouse.embedded.process import wait_until
 from windlass.warehouse.errors import (
+    AuthenticationError,
     EmbeddedError,
     MissingExtraError,
     NotRunningError,
@@ -64,6 +65,19 @@ def _gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Command lines of the servers and launching shells of a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"/postgres\0-D\0" + os.fsencode(folder) + b"/" in line:
+            found.append(line.decode())
+    return found
 
 
 class TestStarting:
@@ -380,6 +394,44 @@ class TestCrashes:
         server.start()
         assert server.pid != old
         assert _one(server.dsn()) == 1
+
+
+class TestFailingAfterTheLaunch:
+    def test_when_the_first_connection_fails_the_server_is_stopped_again(self, server, server_folder):
+        server.stop()
+        kept = (server_folder / "pgpass").read_text()
+        (server_folder / "pgpass").write_text("*:*:*:windlass:wrong\n")
+        with pytest.raises(AuthenticationError):
+            server.start()
+        assert _processes_of(server_folder) == []
+        assert not server.started_here
+        (server_folder / "pgpass").write_text(kept)
+        server.start()
+        assert _one(server.dsn()) == 1
+
+    def test_a_server_that_is_not_ready_in_time_is_stopped_again(self, server, server_folder):
+        server.stop()
+        with pytest.raises(StartFailedError, match="is not ready after") as caught:
+            EmbeddedPostgres(server_folder, durable=False, timeout=0.0001).start()
+        assert _processes_of(server_folder) == []
+        assert "more time" in caught.value.advice
+        server.start()
+        assert _one(server.dsn()) == 1
+
+    def test_an_interrupt_while_connecting_stops_the_server_again(self, server, server_folder, start_python):
+        with connect(server.dsn(), autocommit=True) as connection:
+            connection.execute("alter system set pre_auth_delay = '8s'")
+        server.stop()
+        code = (
+            "import sys\nfrom windlass.warehouse.embedded import EmbeddedPostgres\n"
+            "EmbeddedPostgres(sys.argv[1], durable=False).start()"
+        )
+        process = start_python(code, server_folder)
+        assert wait_until(lambda: server.status().running, timeout=60)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert err.rstrip().endswith("KeyboardInterrupt")
+        assert _processes_of(server_folder) == []
 
 
 class TestFolders:

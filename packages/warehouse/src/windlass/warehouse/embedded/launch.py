@@ -107,7 +107,7 @@ def await_ready(cluster: Cluster, pid: int, *, timeout: float) -> bool:
     if not wait_until(lambda: ready() or not is_alive(pid, cluster.home), timeout=timeout):
         raise StartFailedError(
             f"The server in {cluster.state_dir} (pid {pid}) is not ready after {timeout:g} s.",
-            advice=f"Its log {cluster.log} tells what it does; start again to go on waiting for it.",
+            advice=f"Its log {cluster.log} tells what it does; give it more time (`timeout`).",
         )
     return ready()
 

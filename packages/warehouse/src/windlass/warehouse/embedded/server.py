@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from windlass.warehouse.connection import connect
-from windlass.warehouse.embedded.binaries import find_binaries
+from windlass.warehouse.embedded.binaries import Binaries, find_binaries
 from windlass.warehouse.embedded.cluster import (
     SUPERUSER,
     Cluster,
@@ -44,6 +44,7 @@ SYSTEM_DIR = Path("/var/lib/windlass")
 
 
 _DEATH_SECONDS = 2.0
+_UNDO_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class EmbeddedPostgres:
         return ServerStatus(True, *files, found.pid, found.port, found.listen, found.socket_dir)
 
     def start(self) -> ServerStatus:
-        """Start the server, or attach to the one that runs.
+        """Start the server, or attach to the one that runs. When this fails, nothing that it launched is left.
 
         Returns:
             How it stands: running, and accepting connections.
@@ -191,15 +192,19 @@ class EmbeddedPostgres:
             StartFailedError: It ended while starting, or was not ready in time.
             EmbeddedError: It cannot be run here, or runs already with another port or address.
         """
+        self._started_here = False
         with self._lock():
             cluster = self._cluster()
             if cluster.exists and self._attach(cluster):
-                self._started_here = False
-            else:
-                self._start(cluster)
-                self._started_here = True
-                connect(self.dsn()).close()
-        return self.status()
+                return self.status()
+            binaries = self._make_ready(cluster)
+            try:
+                found = self._launch(cluster, binaries)
+            except BaseException:
+                self._undo_launch(cluster)
+                raise
+            self._started_here = True
+        return found
 
     def _attach(self, cluster: Cluster) -> bool:
         pid = living_pid(cluster.home)
@@ -216,12 +221,15 @@ class EmbeddedPostgres:
             raise
         return True
 
-    def _start(self, cluster: Cluster) -> None:
+    def _make_ready(self, cluster: Cluster) -> Binaries:
         binaries = find_binaries(self._prefix).reachable_by(cluster.account, system_dir=self._system_dir)
         remove_leftovers(cluster.home, cluster.name, timeout=self._timeout)
         if not cluster.exists:
             create(cluster, binaries, durable=self._durable)
         prepare(cluster, binaries)
+        return binaries
+
+    def _launch(self, cluster: Cluster, binaries: Binaries) -> ServerStatus:
         launch(
             cluster,
             binaries,
@@ -230,6 +238,16 @@ class EmbeddedPostgres:
             durable=self._durable,
             timeout=self._timeout,
         )
+        connect(self.dsn()).close()
+        return self.status()
+
+    def _undo_launch(self, cluster: Cluster) -> None:
+        # One that does not end when asked to, or has not written its pid file yet, is killed: no commit is lost.
+        try:
+            with suppress(EmbeddedError):
+                shut_down(cluster, timeout=min(self._timeout, _UNDO_SECONDS))
+        finally:
+            remove_leftovers(cluster.home, cluster.name, timeout=_UNDO_SECONDS)
 
     def stop(self) -> bool:
         """Stop the server, whoever started it: sessions are ended, open transactions rolled back.
