@@ -249,6 +249,11 @@ def test_a_folder_is_loaded_whole_or_not_at_all(
     with pytest.raises(ConfigError, match="WDF009"):
         load_folder(tmp_path, found)
     assert found == {}
+    (tmp_path / "crm_daily_sync_v1" / "dag.json").unlink()
+    (tmp_path / "hr_daily_load_v1.dag.json").symlink_to(__file__)
+    with pytest.raises(ConfigError, match="hr_daily_load_v1.dag.json:1:1: error WDF001: .* leads out"):
+        load_folder(tmp_path, found)
+    assert found == {}
 
 
 def test_trigger_rules_are_those_of_airflow() -> None:

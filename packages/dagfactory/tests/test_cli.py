@@ -109,6 +109,16 @@ def test_a_config_whose_name_is_no_utf8_is_a_finding(configs: Path) -> None:
     assert [found["code"] for found in json.loads(result.stdout)] == ["WDF001"]
 
 
+def test_a_config_that_is_a_link_out_of_the_folder_is_not_quoted(configs: Path, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("confidential\n")
+    (configs / "hr_daily_load_v1.dag.json").symlink_to(tmp_path / "private")
+    result = runner.invoke(app, ["validate", str(configs)])
+    assert result.exit_code == 1
+    assert "WDF001" in result.stdout
+    assert "leads out of the folder" in result.stdout
+    assert "confidential" not in result.output
+
+
 def test_stubs_are_written_beside_any_airflow(configs: Path, tmp_path: Path) -> None:
     out = tmp_path / "dags"
     first = runner.invoke(app, ["stubs", str(configs), "--out", str(out)])

@@ -78,8 +78,8 @@ def test_configs_are_found_by_name_and_nothing_else_is(configs: Path) -> None:
     ]
 
 
-def test_links_are_followed_once_and_loops_end(configs: Path, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
+def test_links_are_followed_once_and_loops_end(configs: Path) -> None:
+    outside = configs / ".hidden"
     (outside / "hr_daily_load_v1").mkdir(parents=True)
     (outside / "hr_daily_load_v1" / "dag.json").write_text("{}")
     (outside / "back").symlink_to(configs)
@@ -93,6 +93,42 @@ def test_links_are_followed_once_and_loops_end(configs: Path, tmp_path: Path) ->
         "crm_daily_sync_v1.dag.json",
         "hr_file_load_v1.dag.json",
         "linked/hr_daily_load_v1/dag.json",
+        "sales/sales_daily_load_v1/dag.json",
+        "sales/sales_hourly_load_v1/dag.json",
+    ]
+
+
+def test_a_config_that_links_lead_out_of_the_folder_is_told_of_and_not_read(
+    stubs: StubFolder, configs: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "configs_of_others" / "hr_daily_load_v1" / "dag.json"
+    outside.parent.mkdir(parents=True)
+    outside.write_text("confidential")
+    (configs / "linked").symlink_to(outside.parents[1])
+    (configs / "hr_file_load_v1.dag.json").symlink_to(outside)
+    found = discover(configs)
+    assert len(found.configs) == 3
+    problems = {problem.name: problem.reason for problem in found.unreadable}
+    assert set(problems) == {"linked/hr_daily_load_v1/dag.json", "hr_file_load_v1.dag.json"}
+    assert all("leads out of the folder" in reason for reason in problems.values())
+    assert len(stubs.sync().problems) == 2
+    assert len(list(stubs.stubs.rglob("*.py"))) == 3
+
+
+def test_configs_mounted_as_kubernetes_does_are_found(configs: Path, tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+    configs.rename(mount)
+    (mount / "..2026_01_01").mkdir()
+    for entry in list(mount.iterdir()):
+        if not entry.name.startswith(".."):
+            entry.rename(mount / "..2026_01_01" / entry.name)
+            entry.symlink_to(Path("..data") / entry.name)
+    (mount / "..data").symlink_to("..2026_01_01")
+    configs.symlink_to(mount)
+    found = discover(configs)
+    assert found.unreadable == []
+    assert [config.name for config in found.configs] == [
+        "crm_daily_sync_v1.dag.json",
         "sales/sales_daily_load_v1/dag.json",
         "sales/sales_hourly_load_v1/dag.json",
     ]

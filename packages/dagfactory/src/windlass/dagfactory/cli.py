@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from windlass.dagfactory.analysis import Analysis
-from windlass.dagfactory.diagnostics import Code, Diagnostic, render_text
+from windlass.dagfactory.diagnostics import Diagnostic, render_text
 from windlass.dagfactory.discovery import ConfigFile, Unreadable, discover
 from windlass.dagfactory.errors import StubsError
 from windlass.dagfactory.validation import validate_configs
@@ -111,9 +111,9 @@ def _find(paths: Sequence[Path]) -> tuple[list[ConfigFile], list[Diagnostic]]:
             try:
                 found = discover(path)
             except OSError as error:
-                diagnostics.append(_unreadable(path, Unreadable(".", error.strerror or str(error))))
+                diagnostics.append(Unreadable(".", error.strerror or str(error)).diagnostic(path))
                 continue
-            diagnostics.extend(_unreadable(path, problem) for problem in found.unreadable)
+            diagnostics.extend(problem.diagnostic(path) for problem in found.unreadable)
             for file in found.configs:
                 files.setdefault(file.path, ConfigFile((path / file.name).as_posix(), file.path))
         elif path.exists() or path.is_symlink():
@@ -122,11 +122,6 @@ def _find(paths: Sequence[Path]) -> tuple[list[ConfigFile], list[Diagnostic]]:
         else:
             _misuse(f"there is no {path}")
     return list(files.values()), diagnostics
-
-
-def _unreadable(folder: Path, problem: Unreadable) -> Diagnostic:
-    name = (folder / problem.name).as_posix()
-    return Diagnostic(Code.UNREADABLE, "error", name, 1, 1, "$", f"cannot be read: {problem.reason}")
 
 
 def _print(diagnostics: Sequence[Diagnostic], output: Format) -> None:

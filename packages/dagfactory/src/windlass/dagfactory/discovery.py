@@ -1,7 +1,7 @@
 """Which files are configs: `dag.json` in its DAG's folder, `NAME.dag.json` anywhere; links followed once."""
 
 # A Path for each file would cost more than the rest of a refresh.
-# ruff: noqa: PTH100, PTH119
+# ruff: noqa: PTH100, PTH114, PTH119
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from windlass.dagfactory.diagnostics import Code, Diagnostic
+
 __all__ = ["ConfigFile", "Discovery", "Unreadable", "absolute", "discover", "is_config_name", "same_names"]
 
 _ALONE = "dag.json"
 _NAMED = ".dag.json"
+_LEADS_OUT = "it leads out of the folder of configs; put the file itself there, or name its path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class Unreadable:
     name: str
     reason: str
 
+    def diagnostic(self, folder: str | os.PathLike[str]) -> Diagnostic:
+        """Report it as a mistake, named from the folder that was searched."""
+        name = Path(folder, self.name).as_posix()
+        return Diagnostic(Code.UNREADABLE, "error", name, 1, 1, "$", f"cannot be read: {self.reason}")
+
 
 @dataclass
 class Discovery:
@@ -64,7 +72,7 @@ class Discovery:
 
     Attributes:
         configs: All configs, sorted by name.
-        unreadable: Folders that could not be listed and names that are no UTF-8.
+        unreadable: Folders that could not be listed, names that are no UTF-8, configs outside the folder.
     """
 
     configs: list[ConfigFile] = field(default_factory=list)
@@ -85,7 +93,8 @@ def discover(root: str | os.PathLike[str]) -> Discovery:
     """Find all configs below a folder.
 
     Folders whose names begin with a dot are left out, as are `__pycache__` and `node_modules`. Linked folders
-    are searched after all real ones, each once, and never if they lead back into the search: loops end.
+    are searched after all real ones, each once, and never if they lead back into the search: loops end. A
+    config that links lead out of the folder is reported as unreadable, lest another's file is shown as one.
 
     Args:
         root: The folder.
@@ -95,25 +104,48 @@ def discover(root: str | os.PathLike[str]) -> Discovery:
     """
     top = absolute(root)
     os.scandir(top).close()
+    real_top = os.path.realpath(top)
     found = Discovery()
-    seen = {os.path.realpath(top)}
+    seen = {real_top}
     folders: list[tuple[str, str]] = [(top, "")]
     while folders:
         links: list[tuple[str, str]] = []
         for path, name in folders:
-            _search(path, name, found, links)
+            inside = Discovery(unreadable=found.unreadable)
+            _search(path, name, inside, links)
+            _confine(inside.configs, real_top, found, linked=path != top)
         folders = []
         for path, name in sorted(links):
             real = os.path.realpath(path)
-            if not any(_contains(known, real) or _contains(real, known) for known in seen):
+            if not any(_covers(known, real) or _contains(real, known) for known in seen):
                 seen.add(real)
                 folders.append((path, name))
     found.configs.sort(key=lambda config: config.name)
     return found
 
 
+def _confine(configs: Iterable[ConfigFile], real_top: str, found: Discovery, *, linked: bool) -> None:
+    """Keep the configs that are in the folder searched once links are followed; report the others."""
+    for config in configs:
+        if (linked or os.path.islink(config.path)) and not _contains(real_top, os.path.realpath(config.path)):
+            found.unreadable.append(Unreadable(config.name, _LEADS_OUT))
+        else:
+            found.configs.append(config)
+
+
 def _contains(outer: str, inner: str) -> bool:
     return inner == outer or inner.startswith(outer.rstrip("/") + "/")
+
+
+def _covers(searched: str, folder: str) -> bool:
+    """Tell whether searching one folder searches the other: not if it is below a name that is left out."""
+    if not _contains(searched, folder):
+        return False
+    return not any(_is_left_out(part) for part in folder[len(searched) :].split("/"))
+
+
+def _is_left_out(folder_name: str) -> bool:
+    return folder_name.startswith(".") or folder_name in ("__pycache__", "node_modules")
 
 
 def _search(path: str, name: str, found: Discovery, links: list[tuple[str, str]]) -> None:
@@ -144,7 +176,7 @@ def _look_at(
             found.configs.append(ConfigFile(name, entry.path))
             return
     if entry.is_dir(follow_symlinks=False):
-        if not entry.name.startswith(".") and entry.name not in ("__pycache__", "node_modules"):
+        if not _is_left_out(entry.name):
             pending.append((entry.path, name + "/"))
     elif entry.is_symlink() and not entry.name.startswith(".") and _leads_to_folder(entry):
         links.append((entry.path, name + "/"))

@@ -46,11 +46,13 @@ def load_folder(folder: str | os.PathLike[str], into: MutableMapping[str, Any]) 
         into: Where Airflow finds the DAGs: the calling module's `globals()`.
 
     Raises:
-        ConfigError: Some config has mistakes; the message locates all of them.
+        ConfigError: Some config has mistakes or cannot be read; the message locates all of them.
         OSError: The folder cannot be listed.
     """
-    analyses = analyse_all(discover(folder).configs)
-    diagnostics = [diagnostic for analysis in analyses for diagnostic in analysis.diagnostics()]
+    found = discover(folder)
+    analyses = analyse_all(found.configs)
+    diagnostics = [problem.diagnostic(folder) for problem in found.unreadable]
+    diagnostics += [diagnostic for analysis in analyses for diagnostic in analysis.diagnostics()]
     if diagnostics:
         raise ConfigError(diagnostics)
     for analysis in analyses:
