@@ -240,6 +240,17 @@ def test_a_missing_folder_of_configs_is_told_of(stand: Stand, tmp_path: Path) ->
     assert "check that it is mounted" in done.stderr
 
 
+def test_an_empty_folder_of_configs_is_told_of_and_keeps_the_stubs(stand: Stand, tmp_path: Path) -> None:
+    stubs = tmp_path / "stubs"
+    assert initialize(stand, str(stubs)).returncode == 0
+    stand.configs.rename(tmp_path / "elsewhere")
+    stand.configs.mkdir()
+    (stubs / ".windlass" / "state.json").unlink()
+    done = initialize(stand, str(stubs))
+    assert "'crm_daily_sync_v1'" in done.stdout
+    assert "configs_gone" in done.stdout + done.stderr
+
+
 def test_the_bundle_wants_an_absolute_path() -> None:
     from windlass.dagfactory import StubsError
     from windlass.dagfactory.bundle import ConfigDagBundle

@@ -251,7 +251,7 @@ def test_a_folder_is_loaded_whole_or_not_at_all(
     assert found == {}
     (tmp_path / "crm_daily_sync_v1" / "dag.json").unlink()
     (tmp_path / "hr_daily_load_v1.dag.json").symlink_to(__file__)
-    with pytest.raises(ConfigError, match="hr_daily_load_v1.dag.json:1:1: error WDF001: .* leads out"):
+    with pytest.raises(ConfigError, match=r"hr_daily_load_v1\.dag\.json:1:1: error WDF001: .* leads out"):
         load_folder(tmp_path, found)
     assert found == {}
 

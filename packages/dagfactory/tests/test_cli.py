@@ -127,6 +127,9 @@ def test_stubs_are_written_beside_any_airflow(configs: Path, tmp_path: Path) -> 
     again = runner.invoke(app, ["stubs", str(configs), "--out", str(out), "--json"])
     done = json.loads(again.stdout)
     assert done == {"configs": 1, "written": [], "removed": ["crm_daily_sync_v1/dag.json"]}
+    (configs / "sales_daily_load_v1" / "dag.json").unlink()
+    last = runner.invoke(app, ["stubs", str(configs), "--out", str(out)])
+    assert last.stdout == "0 configs: 0 written, 1 removed\n"  # asked for by hand, it is no lost mount
 
 
 def test_stubs_that_cannot_be_written_are_told_of(configs: Path, tmp_path: Path) -> None:

@@ -274,6 +274,47 @@ def test_a_missing_folder_of_configs_costs_no_stub(stubs: StubFolder, configs: P
     assert len(list(stubs.stubs.rglob("*.py"))) == 3
 
 
+def test_a_folder_that_is_suddenly_empty_costs_no_stub_for_a_minute(
+    configs: Path, tmp_path: Path, config: dict[str, Any]
+) -> None:
+    now = 1_000_000.0
+
+    def sync() -> SyncResult:
+        return StubFolder(configs, tmp_path / "stubs", clock=lambda: now).sync()
+
+    sync()
+    configs.rename(tmp_path / "unmounted")
+    configs.mkdir()
+    for seconds in (10, 69):
+        now = 1_000_000.0 + seconds
+        result = sync()
+        assert (result.configs, len(result.kept), result.removed) == (0, 3, ())
+    configs.rmdir()
+    (tmp_path / "unmounted").rename(configs)
+    now = 1_000_100.0
+    assert sync() == SyncResult(3)
+    shutil.rmtree(configs)
+    configs.mkdir()
+    assert len(sync().kept) == 3  # the count begins anew
+    (tmp_path / "stubs" / ".windlass" / "state.json").unlink()
+    now = 1_000_159.0
+    assert len(sync().kept) == 3
+    now = 1_000_160.0
+    result = sync()
+    assert (len(result.removed), result.kept) == (3, ())
+    assert list((tmp_path / "stubs").rglob("*.py")) == []
+    (configs / "crm_daily_sync_v1.dag.json").write_text("{}")
+    sync()
+    (configs / "crm_daily_sync_v1.dag.json").rename(configs / "hr_daily_sync_v1.dag.json")
+    assert sync().removed == ("crm_daily_sync_v1.dag.json",)
+    (configs / "hr_daily_sync_v1.dag.json").unlink()
+    assert len(sync().kept) == 1
+    now = 900_000.0  # a clock that is set back keeps no stub for good
+    assert len(sync().kept) == 1
+    now = 900_060.0
+    assert sync().removed == ("hr_daily_sync_v1.dag.json",)
+
+
 def test_files_of_others_are_never_removed(stubs: StubFolder, configs: Path) -> None:
     stubs.sync()
     own = stubs.stubs / "crm_daily_sync_v1.dag.json.py"

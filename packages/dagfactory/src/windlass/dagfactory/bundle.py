@@ -89,6 +89,14 @@ class ConfigDagBundle(BaseDagBundle):
             result = self._stubs.sync()
         for problem in result.problems:
             log.error("config_unreadable", bundle=self.name, config=problem.name, reason=problem.reason)
+        if result.kept:
+            log.warning(
+                "configs_gone",
+                bundle=self.name,
+                folder=str(self._stubs.configs),
+                stubs_kept=len(result.kept),
+                action="no config is left: check the mount; the DAGs go if it stays so for a minute",
+            )
         if result.written or result.removed:
             log.info(
                 "stubs_synced",

@@ -86,7 +86,7 @@ def stubs(
     if not configs.is_dir():
         _misuse(f"{configs} is no folder")
     try:
-        result = StubFolder(configs, out, relative=True).sync()
+        result = StubFolder(configs, out, relative=True, empty_grace=0).sync()
     except StubsError as error:
         typer.echo(f"windlass-dags: {error}", err=True)
         raise typer.Exit(1) from error

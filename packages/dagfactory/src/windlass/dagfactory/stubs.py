@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -39,12 +40,14 @@ class SyncResult:
         written: Configs whose stub was written, because something changed.
         removed: Configs whose stub was removed, because they are gone.
         problems: What could not be looked at; stubs below such a folder stay as they are.
+        kept: Configs whose stub stays for a while although they are gone, because no config is left.
     """
 
     configs: int
     written: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     problems: tuple[Unreadable, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def stub_text(name: str, config: str, also_in: Sequence[str] = ()) -> str:
@@ -77,6 +80,9 @@ class StubFolder:
         that it
             parses too soon after the one before (`[core] min_serialized_dag_update_interval`), or that is
             made while it parses, until it parses the file again.
+        empty_grace: How many seconds all stubs are kept once no config is left. A folder that is suddenly
+            empty is more often a lost mount than the deletion of the last DAG.
+        clock: Tells the seconds since the epoch.
     """
 
     def __init__(
@@ -86,11 +92,15 @@ class StubFolder:
         *,
         relative: bool = False,
         settle_after: float = 35,
+        empty_grace: float = 60,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.configs = Path(absolute(configs))
         self.stubs = Path(absolute(stubs))
         self._relative = relative
         self._settle_after = settle_after
+        self._empty_grace = empty_grace
+        self._clock = clock
         identity = [version("windlass-dagfactory"), str(self.configs), relative]
         self._ledger = Ledger(self.stubs / _OWN, identity)
 
@@ -160,12 +170,13 @@ class StubFolder:
                     problems.append(problem)
                     continue
                 written.append(config.name)
-                settle_at = time.time() + self._settle_after if entry is not None else 0
+                settle_at = self._clock() + self._settle_after if entry is not None else 0
             entries[config.name] = Entry(inputs.digest, also_in, inputs.watch, settle_at)
-        removed = self._remove_gone(known, entries, unreadable)
+        kept = self._keep_for_now(known, entries)
+        removed = [] if kept else self._remove_gone(known, entries, unreadable)
         if entries != known or not self._ledger.exists:
             self._ledger.save(entries, (config.dag_name for config in configs if config.name in entries))
-        return SyncResult(len(configs), tuple(written), tuple(removed), tuple(problems))
+        return SyncResult(len(configs), tuple(written), tuple(removed), tuple(problems), tuple(kept))
 
     def _stub(self, name: str) -> str:
         return f"{self.stubs}/{name}.py"
@@ -188,10 +199,31 @@ class StubFolder:
 
     def _settled(self, name: str, entry: Entry) -> Entry:
         """Touch a stub once more when it is time to."""
-        if time.time() < entry.settle_at:
+        if self._clock() < entry.settle_at:
             return entry
         _touch(self._stub(name))
         return replace(entry, settle_at=0)
+
+    def _keep_for_now(self, known: Mapping[str, Entry], entries: dict[str, Entry]) -> list[str]:
+        """Keep all stubs if no config is left, until that has been so at refreshes some time apart."""
+        mark = self.stubs / _OWN / "empty_since"
+        if entries:
+            mark.unlink(missing_ok=True)
+            return []
+        names = list(known) or self._stubs_on_disk()
+        now = self._clock()
+        try:
+            since = float(mark.read_text())
+        except (FileNotFoundError, ValueError):
+            since = math.inf
+        if since > now:  # nothing noted yet, or the clock was set back
+            since = now
+            mark.write_text(str(now))
+        if not names or now - since >= self._empty_grace:
+            mark.unlink()
+            return []
+        entries.update(known)
+        return names
 
     def _remove_gone(
         self, known: Mapping[str, Entry], entries: dict[str, Entry], unreadable: Sequence[Unreadable]
