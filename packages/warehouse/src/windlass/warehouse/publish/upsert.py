@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import psycopg
@@ -10,8 +10,9 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from windlass.warehouse.load.table import Column, PgConnection, names
-from windlass.warehouse.publish.audit import AUDIT, positions
+from windlass.warehouse.publish.audit import AUDIT, ORD, positions
 from windlass.warehouse.publish.duplicates import find_taken, good_rows, resolve_duplicates
+from windlass.warehouse.publish.meddling import Meddlers, Tally, find_dropped, read_meddlers
 from windlass.warehouse.publish.plan import Plan
 from windlass.warehouse.publish.refusal import Refusal, note_refusals, refused_by
 from windlass.warehouse.publish.rules import RuleBook
@@ -45,18 +46,61 @@ def publish_good_rows(connection: PgConnection, plan: Plan, book: RuleBook, *, r
         sql.SQL("lock table {} in share row exclusive mode").format(plan.target.name.identifier)
     )
     find_taken(connection, plan, book)
+    meddlers = read_meddlers(connection, plan.target)
     while True:
         resolve_duplicates(connection, plan, book)
+        refusals: tuple[Refusal, ...] = ()
         try:
-            with connection.transaction():
-                inserted, updated = _upsert(connection, plan, 1, rows, rows=rows)
+            with connection.transaction() as attempt:
+                written, refusals = _write(connection, plan, meddlers, rows=rows)
+                if refusals:
+                    raise psycopg.Rollback(attempt)
         except (psycopg.IntegrityError, psycopg.DataError):
             refusals = _refusals(connection, plan, rows)
             if not refusals:
                 raise
-            note_refusals(connection, book, refusals)
-        else:
-            return Written(_count_good(connection), inserted, updated)
+        if not refusals:
+            return Written(_count_good(connection), written.inserted, written.updated)
+        note_refusals(connection, book, refusals)
+
+
+def _write(
+    connection: PgConnection, plan: Plan, meddlers: Meddlers, *, rows: int
+) -> tuple[Tally, tuple[Refusal, ...]]:
+    """Write all good rows; how many were written, and those that the target's triggers and rules dropped."""
+    absent, differing = _absent(plan), _differing(plan)
+    wanted = Tally(
+        _count(connection, absent) if meddlers.on_insert else 0,
+        _count(connection, differing) if meddlers.on_update else 0,
+    )
+    written = Tally(*_upsert(connection, plan, 1, rows, rows=rows))
+    if not meddlers.on_insert:
+        wanted = replace(wanted, inserted=written.inserted)
+    dropped = find_dropped(
+        connection, meddlers, wanted=wanted, written=written, missing=absent, differing=differing
+    )
+    return written, dropped
+
+
+def _absent(plan: Plan) -> sql.Composed:
+    """The positions of good rows whose key the target does not have."""
+    return sql.SQL("select a.{} from {} as a where {} and not exists (select from {} as t where {})").format(
+        ORD, AUDIT, good_rows("a"), plan.target.name.identifier, _matches(plan)
+    )
+
+
+def _differing(plan: Plan) -> sql.Composed:
+    """The positions of good rows that differ from the target's row of the same key."""
+    return sql.SQL("select a.{} from {} as a join {} as t on {} where {} and ({})").format(
+        ORD, AUDIT, plan.target.name.identifier, _matches(plan), good_rows("a"), _changed(plan)
+    )
+
+
+def _count(connection: PgConnection, query: sql.Composed) -> int:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(sql.SQL("select count(*) from ({}) as windlass_row").format(query))
+        (count,) = cursor.fetchone() or (0,)
+        return int(count)
 
 
 def _refusals(connection: PgConnection, plan: Plan, rows: int) -> tuple[Refusal, ...]:
@@ -66,10 +110,7 @@ def _refusals(connection: PgConnection, plan: Plan, rows: int) -> tuple[Refusal,
 
 
 def _count_good(connection: PgConnection) -> int:
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(sql.SQL("select count(*) from {} as a where {}").format(AUDIT, good_rows("a")))
-        (count,) = cursor.fetchone() or (0,)
-        return int(count)
+    return _count(connection, sql.SQL("select from {} as a where {}").format(AUDIT, good_rows("a")))
 
 
 def _upsert(connection: PgConnection, plan: Plan, first: int, last: int, *, rows: int) -> tuple[int, int]:
@@ -88,7 +129,7 @@ def _matches(plan: Plan) -> sql.Composed:
 
 
 def _update(connection: PgConnection, plan: Plan, where: sql.Composed) -> int:
-    columns = [column for column in plan.written if column.name not in plan.key]
+    columns = _values(plan)
     if not columns:
         return 0
     done = connection.execute(
@@ -100,10 +141,18 @@ def _update(connection: PgConnection, plan: Plan, where: sql.Composed) -> int:
             AUDIT,
             _matches(plan),
             where,
-            sql.SQL(" or ").join(_differs(column) for column in columns),
+            _changed(plan),
         )
     )
     return done.rowcount
+
+
+def _values(plan: Plan) -> list[Column]:
+    return [column for column in plan.written if column.name not in plan.key]
+
+
+def _changed(plan: Plan) -> sql.Composable:
+    return sql.SQL(" or ").join(map(_differs, _values(plan))) if _values(plan) else sql.SQL("false")
 
 
 def _differs(column: Column) -> sql.Composed:
