@@ -77,6 +77,25 @@ def test_replace_is_one_transaction_and_append_keeps(connection: Connection, sou
     assert (count(connection) or ())[0] == 2
 
 
+@pytest.mark.parametrize("origin", ["target", "seen", "read_target()"])
+def test_a_replaced_table_may_be_read_by_its_own_query(connection: Connection, origin: str) -> None:
+    connection.execute(
+        "insert into target (id) values (1), (2), (3); create view seen as select * from target;"
+        "create function read_target() returns setof target language plpgsql as "
+        "'begin return query select * from target; end'"
+    )
+    for _ in range(2):
+        assert extract_load(connection, table="target", sql=f"select id from {origin}").rows == 3
+    assert connection.execute("select id from target order by id").fetchall() == [(1,), (2,), (3,)]
+
+
+def test_a_replacing_load_goes_on_in_the_callers_transaction(connection: Connection) -> None:
+    with connection.transaction():
+        for n in (1, 2):
+            extract_load(connection, table="target", sql=f"select {n} as id")
+    assert connection.execute("select id from target").fetchall() == [(2,)]
+
+
 def test_replacing_makes_a_file_loadable_again(connection: Connection, tmp_path: Path) -> None:
     from windlass.warehouse.load.file import load_file
 

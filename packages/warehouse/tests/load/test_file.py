@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -100,7 +101,7 @@ def test_the_same_content_is_loaded_once_under_any_name(connection: Connection, 
     noted = connection.execute(
         "select target_table, file_name, row_count, run_id from ops.loaded_file"
     ).fetchall()
-    assert noted == [("My Play.Order", "orders.csv", 1, "r")]
+    assert noted == [('"My Play"."Order"', "orders.csv", 1, "r")]
 
 
 @pytest.mark.parametrize("remove", ["truncate", "delete from"])
@@ -129,18 +130,60 @@ def test_a_rewritten_table_still_knows_its_files(connection: Connection, tmp_pat
 
 @pytest.mark.parametrize(
     "change",
-    [f"delete from {TABLE} where id = 1", f"insert into {TABLE} (id) values (9)", f"truncate {TABLE}"],
+    [
+        f"delete from {TABLE} where id = 1",
+        f"insert into {TABLE} (id) values (9)",
+        f"truncate {TABLE}",
+        f"update {TABLE} set id = 3 where id = 2",
+    ],
 )
 def test_a_replacing_load_restores_a_table_that_was_changed(
     connection: Connection, tmp_path: Path, change: str
 ) -> None:
     path = write(tmp_path, HEADER + "1,a,1,\n2,b,1,\n")
     load(connection, path, mode="replace")
-    assert load(connection, path, mode="replace").skipped
     connection.execute(change)
 
     assert not load(connection, path, mode="replace").skipped
     assert [row[0] for row in rows(connection)] == [1, 2]
+
+
+def test_a_table_created_again_gets_its_files_again(connection: Connection, tmp_path: Path) -> None:
+    path = write(tmp_path, "id\n1\n")
+    for _ in range(2):
+        connection.execute("drop table if exists staging.again; create table staging.again (id int)")
+        connection.execute("insert into staging.again values (9)")
+        assert not load_file(connection, file=path, table="staging.again").skipped
+        assert load_file(connection, file=path, table="staging.again").skipped
+
+
+def test_tables_whose_names_read_alike_are_told_apart(connection: Connection, tmp_path: Path) -> None:
+    connection.execute(
+        'create schema "a.b"; create table "a.b".c (id int); create schema a; create table a."b.c" (id int)'
+    )
+    path = write(tmp_path, "id\n1\n")
+    for table in ('"a.b".c', 'a."b.c"'):
+        assert not load_file(connection, file=path, table=table).skipped
+    load_file(connection, file=path, table='"a.b".c', mode="replace")
+    assert load_file(connection, file=path, table='a."b.c"').skipped
+
+
+def test_names_may_hold_a_percent_sign(connection: Connection, tmp_path: Path) -> None:
+    connection.execute('create domain "t%s" as int; create table staging."%s 5%" ("%(x)s" "t%s")')
+    path = write(tmp_path, '"%(x)s"\n1\n')
+    for mode in ("append", "replace"):
+        assert load_file(connection, file=path, table='staging."%s 5%"', mode=mode).rows == 1  # type: ignore[arg-type]
+    with pytest.raises(FileRejectedError, match=":2:1: 'x' is not"):
+        load_file(connection, file=write(tmp_path, '"%(x)s"\nx\n'), table='staging."%s 5%"')
+
+
+def test_what_is_no_regular_file_is_refused_at_once(connection: Connection, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to("/dev/zero")
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("pipe.csv", "link.csv", "folder.csv"):
+        with pytest.raises(FileRejectedError, match="not a regular file"):
+            load(connection, tmp_path / name)
 
 
 def test_loads_after_emptying_at_once_load_once(
@@ -173,7 +216,6 @@ def test_replacing_loads_leave_the_last_file(connection: Connection, tmp_path: P
     for path in (one, two, one):
         assert not load(connection, path, mode="replace").skipped
     assert [row[0] for row in rows(connection)] == [1]
-    assert load(connection, one, mode="replace").skipped
     load(connection, two)
     assert not load(connection, one, mode="replace").skipped
     assert [row[0] for row in rows(connection)] == [1]

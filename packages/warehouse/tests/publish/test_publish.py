@@ -518,3 +518,20 @@ def test_a_lock_that_is_not_free_in_time_fails_clearly(
         with pytest.raises(PublishError, match="lock timeout") as caught:
             publish_sales(connection)
     assert "again" in caught.value.advice
+
+
+def test_names_may_hold_a_percent_sign(connection: Connection) -> None:
+    connection.execute(
+        'create schema "p%s"; create table "p%s"."%(t)s" '
+        """("k%" int primary key, "%s" text check ("%s" <> '%d'));"""
+        'create table "p%s".landed ("k%" text, "%s" text);'
+        """insert into "p%s".landed values ('1', '%d'), ('2', 'a%'), ('x', 'b')"""
+    )
+    result = publish(
+        connection,
+        table='"p%s"."%(t)s"',
+        source_table='"p%s".landed',
+        key=["k%"],
+        sql='select "k%", "%s" from "p%s".landed',
+    )
+    assert (result.inserted, result.rejected) == (1, 2)

@@ -10,7 +10,7 @@ from psycopg import sql
 from windlass.warehouse.errors import TableError
 from windlass.warehouse.load.table import Column, PgConnection, Table, names
 
-__all__ = ["Mode", "columns_named", "copy_statement", "remove_old_rows"]
+__all__ = ["Mode", "columns_named", "copy_statement", "lock_for_replacing", "remove_old_rows"]
 
 Mode: TypeAlias = Literal["replace", "append"]
 
@@ -57,12 +57,15 @@ def copy_statement(table: Table, columns: Iterable[Column], options: str) -> sql
     )
 
 
+def lock_for_replacing(connection: PgConnection, table: Table) -> None:
+    """Have other writers wait, so that two replacing loads give the rows of one of them; readers go on."""
+    connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(table.name.identifier))
+
+
 def remove_old_rows(connection: PgConnection, table: Table) -> None:
     """Empty a table within the load's transaction: readers see the old rows until the new ones are there.
 
-    Other writers wait, so two replacing loads give the rows of one of them. What was loaded from files is
-    gone, so `ops.loaded_file` forgets it.
+    What was loaded from files is gone, so `ops.loaded_file` forgets it.
     """
-    connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(table.name.identifier))
     connection.execute(sql.SQL("delete from {}").format(table.name.identifier))
-    connection.execute("delete from ops.loaded_file where target_table = %s", [str(table)])
+    connection.execute("delete from ops.loaded_file where target_table = %s", [table.ledger_name])

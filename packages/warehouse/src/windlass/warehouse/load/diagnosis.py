@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from windlass.warehouse.errors import FileProblem
-from windlass.warehouse.load.table import Column, PgConnection
+from windlass.warehouse.load.table import Column, PgConnection, doubled
 
 __all__ = ["MAX_PROBLEMS", "Diagnosis", "Value"]
 
@@ -77,7 +77,7 @@ class Diagnosis:
                     sql.SQL(
                         "select n from unnest(%s::text[]) with ordinality as t (v, n) "
                         "where not ops.is_valid_input(v, {}) order by n limit {}"
-                    ).format(type_name, MAX_PROBLEMS),
+                    ).format(doubled(sql.Literal(type_name), self.connection), MAX_PROBLEMS),
                     [texts],
                 )
                 for (number,) in cursor:

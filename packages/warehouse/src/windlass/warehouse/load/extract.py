@@ -14,7 +14,13 @@ from psycopg.types.json import Jsonb
 
 from windlass.warehouse.errors import LoadError
 from windlass.warehouse.load.context import NO_TASK, RunContext
-from windlass.warehouse.load.copying import Mode, columns_named, copy_statement, remove_old_rows
+from windlass.warehouse.load.copying import (
+    Mode,
+    columns_named,
+    copy_statement,
+    lock_for_replacing,
+    remove_old_rows,
+)
 from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table, names
 from windlass.warehouse.transform.bind import BoundStatement, advice_for, explain_failure, single_query
 from windlass.warehouse.transform.script import read_script
@@ -82,13 +88,15 @@ def extract_load(
         with connection.transaction():
             target = describe_table(connection, table)
             if mode == "replace":
-                remove_old_rows(connection, target)
+                lock_for_replacing(connection, target)
+                if origin is not connection:
+                    remove_old_rows(connection, target)
             if not isinstance(origin, psycopg.Connection):
                 rows = _from_cursor(connection, target, origin, script.text, parameters)
             else:
                 query = single_query(origin, script, parameters=parameters or {}, always=context.parameters())
                 if origin is connection:
-                    rows = _within(connection, target, query)
+                    rows = _within(connection, target, query, mode=mode)
                 else:
                     rows = _between(origin, connection, target, query)
     except psycopg.Error as error:
@@ -128,29 +136,44 @@ def _query_columns(connection: PgConnection, query: BoundStatement) -> list[tupl
         return [(name, oid, kind) for (name, oid, _), (kind,) in zip(found, cursor, strict=True)]
 
 
-def _within(connection: PgConnection, target: Table, query: BoundStatement) -> int:
-    """One statement inside the server; values of another type go through text, as they would by COPY."""
+def _within(connection: PgConnection, target: Table, query: BoundStatement, *, mode: Mode) -> int:
+    """Inside the server; values of another type go through text, as they would by COPY."""
     found = _query_columns(connection, query)
     columns = columns_named(target, [name for name, *_ in found], source="The query")
     values = pgsql.SQL(", ").join(
         pgsql.Identifier(name)
         if kind == column.type_name
-        else pgsql.SQL("{}::text::{}").format(pgsql.Identifier(name), pgsql.SQL(column.type_name))
+        else pgsql.SQL("{0}::text::{1} as {0}").format(pgsql.Identifier(name), pgsql.SQL(column.type_name))
         for (name, _, kind), column in zip(found, columns, strict=True)
     )
-    statement = pgsql.SQL("insert into {} ({}) select {} from (\n").format(
-        target.name.identifier, names(column.name for column in columns), values
+    wanted = names(column.name for column in columns)
+    into = pgsql.SQL("insert into {} ({}) select {} from ").format(target.name.identifier, wanted, wanted)
+    if mode == "append":
+        return _run(connection, pgsql.SQL("{}(select {} from (\n").format(into, values), query, ") as typed")
+    # The query may read the table itself, by a view or a function too: its rows are set aside first.
+    _run(
+        connection,
+        pgsql.SQL("create temporary table windlass_extract on commit drop as select {} from (\n").format(
+            values
+        ),
+        query,
     )
-    prefix = statement.as_string(connection)
+    remove_old_rows(connection, target)
+    cursor = connection.execute(pgsql.SQL("{} pg_temp.windlass_extract").format(into))
+    connection.execute("drop table pg_temp.windlass_extract")
+    return cursor.rowcount
+
+
+def _run(connection: PgConnection, start: pgsql.Composed, query: BoundStatement, end: str = "") -> int:
+    """Run a statement around a query; failures point into the query."""
+    prefix = start.as_string(connection)
+    text = f"{prefix}{query.text}\n) as windlass_row{end}"
     try:
-        cursor = connection.execute(
-            f"{prefix}{query.text}\n) as windlass_row".encode(connection.info.encoding)
-        )
+        return connection.execute(text.encode(connection.info.encoding)).rowcount
     except psycopg.errors.IntegrityError:
         raise
     except psycopg.Error as error:
         raise explain_failure(error, query, prefix=len(prefix)) from error
-    return cursor.rowcount
 
 
 def _between(origin: PgConnection, connection: PgConnection, target: Table, query: BoundStatement) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -17,12 +18,12 @@ from psycopg.rows import tuple_row
 
 from windlass.warehouse.errors import FileProblem, FileRejectedError, LoadError
 from windlass.warehouse.load.context import NO_TASK, RunContext
-from windlass.warehouse.load.copying import Mode, copy_statement, remove_old_rows
+from windlass.warehouse.load.copying import Mode, copy_statement, lock_for_replacing, remove_old_rows
 from windlass.warehouse.load.csv_file import diagnose_csv, header_places
 from windlass.warehouse.load.diagnosis import Diagnosis
 from windlass.warehouse.load.encoding import diagnose_encoding
 from windlass.warehouse.load.jsonl_file import JsonLineError, diagnose_jsonl, first_keys, json_lines, row_of
-from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table
+from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table, doubled
 from windlass.warehouse.transform.bind import advice_for
 
 __all__ = ["FileFormat", "FileResult", "load_file"]
@@ -65,8 +66,8 @@ def load_file(
 
     The same content is loaded once into a table: `ops.loaded_file` remembers its digest, and of two loads at
     once the second waits and does nothing. That holds while its rows may be there: an empty table has
-    forgotten all its files, and a replacing load does nothing only if the table holds as many rows as the
-    file brought. Rows deleted in part are not missed by an appending load.
+    forgotten all its files, and so has one that was dropped and created again. Rows deleted in part are not
+    missed. A replacing load never skips.
     An empty CSV value is null, a quoted empty one is an empty text.
 
     Args:
@@ -89,6 +90,7 @@ def load_file(
         known = ", ".join(_SUFFIXES)
         raise LoadError(f"Cannot tell the format of {path}.", advice=f"Give format, or a suffix of {known}.")
     try:
+        _require_regular(path)
         digest = _digest(path)
         with connection.transaction():
             target = describe_table(connection, table)
@@ -101,7 +103,7 @@ def load_file(
                 raise LoadError(f"{path} changed while it was read.", advice="Load it when it is complete.")
             connection.execute(
                 "update ops.loaded_file set row_count = %s where target_table = %s and content_sha256 = %s",
-                [rows, str(target), digest],
+                [rows, target.ledger_name, digest],
             )
             return FileResult(str(target), rows, skipped=False, sha256=digest)
     except OSError as error:
@@ -115,6 +117,15 @@ def load_file(
         ) from error
 
 
+def _require_regular(path: Path) -> None:
+    """Refuse what would block the reader, or could not be read a second time."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+        problem = FileProblem(1, 1, f"It is {kind}, not a regular file.")
+        raise FileRejectedError(str(path), (problem,), advice="Save its content as a file, and load that.")
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -126,21 +137,20 @@ def _claim(
     """Note the content as loaded; its row count if it was. Waits for another load of the same content."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         if mode == "replace":
-            cursor.execute(_lock("share row exclusive", target))
-            known_rows = _only_content(cursor, target, digest)
-            if known_rows is not None:
-                return known_rows
+            lock_for_replacing(connection, target)
             remove_old_rows(connection, target)
         else:
             # Before the ledger's row, in the order of a replacing load, so that the two cannot deadlock.
-            cursor.execute(_lock("row exclusive", target))
+            lock = sql.SQL("lock table {} in row exclusive mode")
+            cursor.execute(lock.format(target.name.identifier))
             _forget_removed(cursor, target)
         cursor.execute(
-            "insert into ops.loaded_file (target_table, content_sha256, file_name, row_count, "
-            "dag_id, run_id, task_id, map_index) values (%s, %s, %s, 0, %s, %s, %s, %s) "
+            "insert into ops.loaded_file (target_table, target_oid, content_sha256, file_name, row_count, "
+            "dag_id, run_id, task_id, map_index) values (%s, %s, %s, %s, 0, %s, %s, %s, %s) "
             "on conflict do nothing",
             [
-                str(target),
+                target.ledger_name,
+                target.oid,
                 digest,
                 path.name,
                 context.dag_id,
@@ -153,39 +163,25 @@ def _claim(
             return None
         cursor.execute(
             "select row_count from ops.loaded_file where target_table = %s and content_sha256 = %s",
-            [str(target), digest],
+            [target.ledger_name, digest],
         )
         (rows,) = cursor.fetchone() or (0,)
         return int(rows)
 
 
-def _only_content(cursor: psycopg.Cursor[Any], target: Table, digest: str) -> int | None:
-    """The row count of a content that is all the table holds, as far as counting tells; None otherwise."""
-    cursor.execute(
-        "select content_sha256, row_count from ops.loaded_file where target_table = %s", [str(target)]
-    )
-    loaded: dict[str, int] = dict(cursor.fetchall())
-    if loaded.keys() != {digest}:
-        return None
-    cursor.execute(sql.SQL("select count(*) from {}").format(target.name.identifier))
-    return loaded[digest] if cursor.fetchone() == (loaded[digest],) else None
-
-
 def _forget_removed(cursor: psycopg.Cursor[Any], target: Table) -> None:
-    """Forget the files of a table that somebody emptied: whoever loads one again wants its rows.
+    """Forget the files of a table that was emptied, or dropped and created again: their rows are gone.
 
-    One statement, so that a load committed meanwhile is seen with its rows or not at all.
+    One statement, so that a load committed meanwhile is seen with its rows or not at all. Rows noted before
+    the ledger knew object ids are taken for this table's.
     """
     cursor.execute(
-        sql.SQL("delete from ops.loaded_file where target_table = %s and not exists (select from {})").format(
-            target.name.identifier
-        ),
-        [str(target)],
+        sql.SQL(
+            "delete from ops.loaded_file where target_table = %s "
+            "and (target_oid <> %s or not exists (select from {}))"
+        ).format(doubled(target.name.identifier, cursor.connection)),
+        [target.ledger_name, target.oid],
     )
-
-
-def _lock(strength: str, target: Table) -> sql.Composed:
-    return sql.SQL("lock table {} in {} mode").format(target.name.identifier, sql.SQL(strength))
 
 
 def _columns(connection: PgConnection, path: Path, kind: FileFormat, target: Table) -> tuple[Column, ...]:

@@ -13,11 +13,21 @@ from psycopg.rows import tuple_row
 
 from windlass.warehouse.errors import TableError
 
-__all__ = ["Column", "PgConnection", "Table", "TableName", "describe_table", "names", "parse_table_name"]
+__all__ = [
+    "Column",
+    "PgConnection",
+    "Table",
+    "TableName",
+    "describe_table",
+    "doubled",
+    "names",
+    "parse_table_name",
+]
 
 PgConnection: TypeAlias = psycopg.Connection[Any]
 
 _PART = r'(?:"(?:[^"]|"")+"|[^".]+)'
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _NAME = re.compile(rf"(?:({_PART})\.)?({_PART})")
 
 _COLUMNS = """
@@ -127,6 +137,14 @@ class Table:
     def __str__(self) -> str:
         return str(self.name)
 
+    @property
+    def ledger_name(self) -> str:
+        """How `ops.loaded_file` names it: quoted where needed, so that no two tables share a name."""
+        return ".".join(
+            part if _PLAIN.fullmatch(part) else '"' + part.replace('"', '""') + '"'
+            for part in (self.name.schema or "public", self.name.name)
+        )
+
 
 def parse_table_name(text: str) -> TableName:
     """Read `name`, `schema.name` or quoted forms such as `"my schema"."Order"`.
@@ -193,3 +211,8 @@ def _column(row: tuple[Any, ...]) -> Column:
 def names(columns: Iterable[str]) -> sql.Composed:
     """Column names as a comma-separated list of identifiers."""
     return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def doubled(text: sql.Composable, connection: PgConnection) -> sql.SQL:
+    """SQL with every % doubled, for statements with bound parameters: names may hold one."""
+    return sql.SQL(text.as_string(connection).replace("%", "%%"))

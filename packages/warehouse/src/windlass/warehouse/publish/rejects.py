@@ -6,7 +6,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from windlass.warehouse.load.context import RunContext
-from windlass.warehouse.load.table import PgConnection
+from windlass.warehouse.load.table import PgConnection, doubled
 from windlass.warehouse.publish.audit import AUDIT, CANDIDATE, FAILED, ORD, PROBLEM
 from windlass.warehouse.publish.plan import Plan
 from windlass.warehouse.publish.rules import RuleBook
@@ -97,7 +97,7 @@ def write_rejects(
         audit=AUDIT,
         problem=PROBLEM,
         candidate=CANDIDATE,
-        row_key=sql.Identifier(plan.row_key),
+        row_key=doubled(sql.Identifier(plan.row_key), connection),
     )
     parameters = {
         "rules": list(range(len(book.rules))),
