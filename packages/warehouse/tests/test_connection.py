@@ -5,8 +5,10 @@ from __future__ import annotations
 import pickle
 import socket
 import traceback
+from datetime import UTC, date, datetime
 
 import pytest
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from windlass.warehouse.connection import DSN_VARIABLE, connect, mask_dsn, resolve_dsn, translated_privileges
@@ -177,3 +179,30 @@ def test_autocommit_is_asked_for(warehouse):
         assert connection.autocommit
     with connect(warehouse.dsn) as connection:
         assert not connection.autocommit
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_text_and_dates_come_as_python_ones_whatever_the_environment_says(warehouse, monkeypatch, autocommit):
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+    monkeypatch.setenv("PGDATESTYLE", "German")
+    # An ordinary DSN inherits the variables.
+    address = ("host", "port", "dbname", "user", "password")
+    parameters = conninfo_to_dict(warehouse.dsn)
+    dsn = make_conninfo("", **{key: parameters[key] for key in address})
+    with connect(dsn, autocommit=autocommit) as connection:
+        assert connection.info.transaction_status is pq.TransactionStatus.IDLE
+        row = connection.execute("select 'é'::text, date '2026-02-01', timestamptz '2026-02-01Z'").fetchone()
+        assert row == ("é", date(2026, 2, 1), datetime(2026, 2, 1, tzinfo=UTC))
+        connection.rollback()
+        assert connection.execute("show datestyle").fetchone()[0].startswith("ISO")
+
+
+@pytest.mark.integration
+def test_an_ordinary_dsn_takes_from_the_environment_what_it_leaves_open(warehouse, monkeypatch):
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    parameters = conninfo_to_dict(warehouse.dsn)
+    monkeypatch.setenv("PGPASSWORD", parameters["password"])
+    dsn = make_conninfo("", **{key: parameters[key] for key in ("host", "port", "dbname", "user")})
+    with connect(dsn) as connection:
+        assert connection.execute("show timezone").fetchone() == ("Asia/Tokyo",)

@@ -166,6 +166,70 @@ class TestStarting:
         assert _one(server.dsn(), "select upper('éß')") != "éß"
 
 
+USES_THE_SERVER = """
+import os, sys
+from windlass.warehouse.connection import connect
+from windlass.warehouse.embedded import EmbeddedPostgres
+from windlass.warehouse.migrations import migrate, status
+before = dict(os.environ)
+with EmbeddedPostgres(sys.argv[1], durable=False) as server:
+    server.create_database("fresh")
+    for over_socket in (False, True):
+        dsn = server.dsn("fresh", over_socket=over_socket)
+        migrate(dsn)
+        print({found.state.value for found in status(dsn)})
+        with connect(dsn) as connection:
+            query = "select 'é', timestamptz '2026-02-01', current_setting('timezone')"
+            text, moment, zone = connection.execute(query).fetchone()
+            print(text, moment.isoformat(), zone)
+assert dict(os.environ) == before
+"""
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            {"PGSSLMODE": "require"},
+            {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "system"},
+            {"PGSSLNEGOTIATION": "direct", "PGSSLCERTMODE": "require"},
+            {"PGSERVICE": "nosuch", "PGSERVICEFILE": "/nowhere"},
+            {"PGHOST": "nowhere.invalid", "PGHOSTADDR": "203.0.113.7", "PGPORT": "1"},
+            {"PGUSER": "nobody", "PGPASSWORD": "wrong", "PGDATABASE": "nowhere", "PGPASSFILE": "/nowhere"},
+            {"PGTARGETSESSIONATTRS": "standby", "PGLOADBALANCEHOSTS": "random"},
+            {"PGREQUIREAUTH": "none", "PGREQUIREPEER": "stranger"},
+            {"PGCHANNELBINDING": "require"},
+            {"PGGSSENCMODE": "require"},
+            {"PGOPTIONS": "-c search_path=nowhere -c default_transaction_read_only=on"},
+            {"PGTZ": "Mars/Olympus"},
+            {"PGDATESTYLE": "German"},
+            {"PGCLIENTENCODING": "SQL_ASCII"},
+        ],
+        ids=lambda variables: next(iter(variables)),
+    )
+    def test_libpqs_variables_do_not_reach_its_connections(
+        self, server, server_folder, start_python, monkeypatch, variables
+    ):
+        server.stop()
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        process = start_python(USES_THE_SERVER, server_folder)
+        for name in variables:
+            monkeypatch.delenv(name)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        row = "é 2026-02-01T00:00:00+00:00 UTC"
+        assert out.splitlines() == ["{'applied'}", row] * 2
+
+    def test_a_plain_driver_is_kept_from_what_keywords_can_override(self, server, start_python, monkeypatch):
+        hostile = {"PGSSLMODE": "require", "PGHOSTADDR": "203.0.113.7", "PGOPTIONS": "-c nonsense=1 -x"}
+        for name, value in hostile.items():
+            monkeypatch.setenv(name, value)
+        for over_socket in (False, True):
+            with psycopg.connect(server.dsn(over_socket=over_socket)) as connection:
+                assert connection.execute("select 1").fetchone() == (1,)
+
+
 class TestSecrets:
     def test_the_password_is_in_a_file_for_the_user_alone_and_in_no_command_line(self, server, server_folder):
         holders = [

@@ -19,6 +19,7 @@ from windlass.warehouse.errors import (
     PermissionDeniedError,
     ServerUnreachableError,
 )
+from windlass.warehouse.isolation import without_environment
 
 __all__ = ["DSN_VARIABLE", "connect", "mask_dsn", "resolve_dsn", "translated_privileges"]
 
@@ -91,7 +92,7 @@ def connect(
     connect_timeout: int = 10,
     autocommit: bool = False,
 ) -> psycopg.Connection[tuple[Any, ...]]:
-    """Connect to the warehouse.
+    """Connect to the warehouse. The session speaks UTF-8 and ISO dates, whatever the environment says.
 
     Args:
         dsn: A libpq keyword string or URI; by default that of `WINDLASS_WAREHOUSE_DSN`.
@@ -108,12 +109,30 @@ def connect(
     parameters = _parse(resolve_dsn(dsn))
     parameters.setdefault("application_name", application_name)
     parameters.setdefault("connect_timeout", connect_timeout)
+    # In SQL_ASCII text arrives as bytes.
+    parameters["client_encoding"] = "utf8"
     try:
-        return psycopg.connect("", autocommit=autocommit, **parameters)
+        with without_environment(parameters):
+            connection = psycopg.connect("", autocommit=True, **parameters)
+        _speak_iso(connection)
+        connection.autocommit = autocommit
     except psycopg.OperationalError as error:
         failure = _explain(error, parameters)
+    else:
+        return connection
     # Outside the handler: psycopg's error holds the connection's parameters, and must not travel along.
     raise failure
+
+
+def _speak_iso(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    # psycopg reads timestamps in no other style. The server reports the style, so asking costs no round trip.
+    if (connection.info.parameter_status("DateStyle") or "").startswith("ISO"):
+        return
+    try:
+        connection.execute("set datestyle to 'ISO'")
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _explain(error: psycopg.OperationalError, parameters: dict[str, Any]) -> ConnectionFailedError:

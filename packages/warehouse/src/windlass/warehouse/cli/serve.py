@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import threading
 from collections.abc import Callable
@@ -71,7 +72,7 @@ def _announce(server: EmbeddedPostgres, database: str, *, as_json: bool) -> None
         found = {"dsn": dsn, "port": server.port, "pid": server.pid, "data_dir": str(server.data_dir)}
         typer.echo(json.dumps(found | {"started": server.started_here}))
         return
-    typer.echo(f"WINDLASS_WAREHOUSE_DSN='{dsn}'")
+    typer.echo(f"WINDLASS_WAREHOUSE_DSN={shlex.quote(dsn)}")
     if server.started_here:
         typer.echo("Ready. Ctrl-C stops the server; its data stays.", err=True)
     else:

@@ -36,6 +36,7 @@ from windlass.warehouse.embedded.process import (
     wait_until,
 )
 from windlass.warehouse.errors import ConnectionFailedError, EmbeddedError, NotRunningError
+from windlass.warehouse.isolation import isolated
 
 __all__ = ["SYSTEM_DIR", "EmbeddedPostgres", "ServerStatus"]
 
@@ -151,7 +152,10 @@ class EmbeddedPostgres:
         return read_password(self._cluster())
 
     def dsn(self, dbname: str = "postgres", *, over_socket: bool = False, with_password: bool = True) -> str:
-        """Tell how to connect.
+        """Tell how to connect. What libpq would take from its environment is stated, as far as it can be.
+
+        PGSERVICE, PGDATESTYLE, PGTZ and what only libpq 16 and newer know have no keyword to put here:
+        `windlass.warehouse.connection.connect` hides them, others must drop such variables themselves.
 
         Args:
             dbname: Database to connect to.
@@ -170,7 +174,8 @@ class EmbeddedPostgres:
         secret = (
             {"password": self.password} if with_password else {"passfile": str(self._cluster().pass_file)}
         )
-        return make_conninfo("", host=host, port=running.port, dbname=dbname, user=self.user, **secret)
+        address = {**isolated(host=host), "port": str(running.port), "dbname": dbname, "user": self.user}
+        return make_conninfo("", **address, **secret)
 
     def status(self) -> ServerStatus:
         """Tell how the server stands; changes nothing."""
@@ -182,7 +187,7 @@ class EmbeddedPostgres:
         return ServerStatus(True, *files, found.pid, found.port, found.listen, found.socket_dir)
 
     def start(self) -> ServerStatus:
-        """Start the server, or attach to the one that runs. When this fails, nothing that it launched is left.
+        """Start the server, or attach to the one that runs. After a failure nothing that it launched is left.
 
         Returns:
             How it stands: running, and accepting connections.
@@ -242,7 +247,7 @@ class EmbeddedPostgres:
         return self.status()
 
     def _undo_launch(self, cluster: Cluster) -> None:
-        # One that does not end when asked to, or has not written its pid file yet, is killed: no commit is lost.
+        # One that does not end, or has not written its pid file yet, is killed: no commit is lost.
         try:
             with suppress(EmbeddedError):
                 shut_down(cluster, timeout=min(self._timeout, _UNDO_SECONDS))
