@@ -1,7 +1,7 @@
 """Which files are configs: `dag.json` in its DAG's folder, `NAME.dag.json` anywhere; links followed once."""
 
 # A Path for each file would cost more than the rest of a refresh.
-# ruff: noqa: PTH100, PTH114, PTH119
+# ruff: noqa: PTH100, PTH119
 
 from __future__ import annotations
 
@@ -109,13 +109,15 @@ def discover(root: str | os.PathLike[str]) -> Discovery:
     seen = {real_top}
     folders: list[tuple[str, str]] = [(top, "")]
     while folders:
-        links: list[tuple[str, str]] = []
+        links = _Links()
         for path, name in folders:
-            inside = Discovery(unreadable=found.unreadable)
-            _search(path, name, inside, links)
-            _confine(inside.configs, real_top, found, linked=path != top)
+            here = Discovery(unreadable=found.unreadable)
+            _search(path, name, here, links)
+            _keep(here.configs, found, inside=_contains(real_top, os.path.realpath(path)))
+        for config in links.configs:
+            _keep([config], found, inside=_contains(real_top, os.path.realpath(config.path)))
         folders = []
-        for path, name in sorted(links):
+        for path, name in sorted(links.folders):
             real = os.path.realpath(path)
             if not any(_covers(known, real) or _contains(real, known) for known in seen):
                 seen.add(real)
@@ -124,13 +126,17 @@ def discover(root: str | os.PathLike[str]) -> Discovery:
     return found
 
 
-def _confine(configs: Iterable[ConfigFile], real_top: str, found: Discovery, *, linked: bool) -> None:
-    """Keep the configs that are in the folder searched once links are followed; report the others."""
-    for config in configs:
-        if (linked or os.path.islink(config.path)) and not _contains(real_top, os.path.realpath(config.path)):
-            found.unreadable.append(Unreadable(config.name, _LEADS_OUT))
-        else:
-            found.configs.append(config)
+@dataclass
+class _Links:
+    folders: list[tuple[str, str]] = field(default_factory=list)
+    configs: list[ConfigFile] = field(default_factory=list)
+
+
+def _keep(configs: Iterable[ConfigFile], found: Discovery, *, inside: bool) -> None:
+    if inside:
+        found.configs.extend(configs)
+    else:
+        found.unreadable.extend(Unreadable(config.name, _LEADS_OUT) for config in configs)
 
 
 def _contains(outer: str, inner: str) -> bool:
@@ -148,8 +154,8 @@ def _is_left_out(folder_name: str) -> bool:
     return folder_name.startswith(".") or folder_name in ("__pycache__", "node_modules")
 
 
-def _search(path: str, name: str, found: Discovery, links: list[tuple[str, str]]) -> None:
-    """Search a folder and the real folders below it; collect linked ones for later."""
+def _search(path: str, name: str, found: Discovery, links: _Links) -> None:
+    """Search a folder and the real folders below it; collect linked folders and configs for later."""
     pending = [(path, name)]
     while pending:
         folder, prefix = pending.pop()
@@ -166,20 +172,20 @@ def _look_at(
     name: str,
     found: Discovery,
     pending: list[tuple[str, str]],
-    links: list[tuple[str, str]],
+    links: _Links,
 ) -> None:
     if is_config_name(entry.name):
         if not name.isascii() and not _is_utf8(name):
             shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             found.unreadable.append(Unreadable(shown, "its name is no UTF-8; rename it"))
         elif not entry.is_dir():
-            found.configs.append(ConfigFile(name, entry.path))
+            (links if entry.is_symlink() else found).configs.append(ConfigFile(name, entry.path))
             return
     if entry.is_dir(follow_symlinks=False):
         if not _is_left_out(entry.name):
             pending.append((entry.path, name + "/"))
     elif entry.is_symlink() and not entry.name.startswith(".") and _leads_to_folder(entry):
-        links.append((entry.path, name + "/"))
+        links.folders.append((entry.path, name + "/"))
 
 
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
