@@ -349,6 +349,26 @@ def test_a_removed_stub_is_written_again(stubs: StubFolder) -> None:
     assert stubs.sync().written == ("crm_daily_sync_v1.dag.json",)
 
 
+@pytest.mark.parametrize("text", ["", "raise SystemExit\n", None])
+def test_a_stub_that_somebody_changed_is_written_again(stubs: StubFolder, text: str | None) -> None:
+    stubs.sync()
+    stub = stubs.stubs / "crm_daily_sync_v1.dag.json.py"
+    right = stub.read_text()
+    stub.write_text(right.replace("crm_daily", "crm_dairy") if text is None else text)
+    assert stubs.sync().written == ("crm_daily_sync_v1.dag.json",)
+    assert stub.read_text() == right
+    assert stubs.sync().written == ()
+
+
+def test_stubs_that_only_their_time_tells_apart_stay_as_they_are(stubs: StubFolder, configs: Path) -> None:
+    stubs.sync()
+    age(stubs.stubs)  # as when they are copied into an image
+    before = {path: path.stat().st_mtime_ns for path in stubs.stubs.rglob("*.py")}
+    for again in (stubs, StubFolder(configs, stubs.stubs)):
+        assert again.sync() == SyncResult(3)
+    assert {path: path.stat().st_mtime_ns for path in stubs.stubs.rglob("*.py")} == before
+
+
 def test_what_is_complete_is_known_by_dag(stubs: StubFolder, configs: Path, config: dict[str, Any]) -> None:
     assert not stubs.is_complete()
     assert not stubs.is_complete("crm_daily_sync_v1")

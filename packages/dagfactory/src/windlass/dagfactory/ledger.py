@@ -10,7 +10,10 @@ from typing import Any
 
 from windlass.dagfactory.inputs import Stamp
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Entry", "Ledger", "StubStamp"]
+
+StubStamp = tuple[int, int]
+"""Modification time and size of a stub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,14 @@ class Entry:
         digest: Of the config and the files it names.
         also_in: Other configs that claim the same DAG id.
         watch: Stamps of its files, by path relative to its folder.
+        stub: Modification time and size of its stub as it was written: with others, somebody changed it.
         settle_at: When to touch its stub once more (seconds since the epoch), or 0.
     """
 
     digest: str
     also_in: list[str]
     watch: Mapping[str, Stamp | None]
+    stub: StubStamp
     settle_at: float = 0
 
 
@@ -92,7 +97,7 @@ class Ledger:
 
     def _encode(self, entries: Mapping[str, Entry]) -> str:
         rows = {
-            name: [entry.digest, entry.also_in, entry.watch, entry.settle_at]
+            name: [entry.digest, entry.also_in, entry.watch, entry.stub, entry.settle_at]
             for name, entry in entries.items()
         }
         return json.dumps({"identity": self._identity, "configs": rows}, separators=(",", ":"))
@@ -104,7 +109,10 @@ class Ledger:
             if stored["identity"] != self._identity:
                 return {}
             rows = stored["configs"].items()
-            return {name: Entry(row[0], row[1], _stamps(row[2]), row[3]) for name, row in rows}
+            return {
+                name: Entry(digest, also_in, _stamps(watch), (stub[0], stub[1]), settle_at)
+                for name, (digest, also_in, watch, stub, settle_at) in rows
+            }
         except (ValueError, LookupError, TypeError, AttributeError):
             return {}
 

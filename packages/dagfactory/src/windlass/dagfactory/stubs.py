@@ -20,7 +20,7 @@ from pathlib import Path
 from windlass.dagfactory.discovery import ConfigFile, Unreadable, absolute, discover, same_names
 from windlass.dagfactory.errors import StubsError
 from windlass.dagfactory.inputs import take_inputs, unchanged
-from windlass.dagfactory.ledger import Entry, Ledger
+from windlass.dagfactory.ledger import Entry, Ledger, StubStamp
 
 __all__ = ["StubFolder", "SyncResult", "stub_text"]
 
@@ -97,6 +97,7 @@ class StubFolder:
     ) -> None:
         self.configs = Path(absolute(configs))
         self.stubs = Path(absolute(stubs))
+        self._root = str(self.stubs)
         self._relative = relative
         self._settle_after = settle_after
         self._empty_grace = empty_grace
@@ -156,22 +157,22 @@ class StubFolder:
         problems = list(unreadable)
         for config in configs:
             also_in = rivals.get(config.name, [])
-            entry = known.get(config.name)
-            exists = os.path.exists(self._stub(config.name))  # noqa: PTH110 - a Path costs more than all else here
-            present = exists and entry is not None and entry.also_in == also_in
-            if present and entry is not None and unchanged(config, entry.watch):
+            before = known.get(config.name)
+            entry = before and self._intact(config, before, also_in)
+            if entry is not None and unchanged(config, entry.watch):
                 entries[config.name] = self._settled(config.name, entry) if entry.settle_at else entry
                 continue
             inputs = take_inputs(config)
-            settle_at = entry.settle_at if entry is not None else 0
-            if not (present and entry is not None and entry.digest == inputs.digest):
-                problem = self._write_stub(config, also_in)
-                if problem is not None:
-                    problems.append(problem)
-                    continue
-                written.append(config.name)
-                settle_at = self._clock() + self._settle_after if entry is not None else 0
-            entries[config.name] = Entry(inputs.digest, also_in, inputs.watch, settle_at)
+            if entry is not None and entry.digest == inputs.digest:
+                entries[config.name] = replace(entry, watch=inputs.watch)
+                continue
+            stub = self._write_stub(config, also_in)
+            if isinstance(stub, Unreadable):
+                problems.append(stub)
+                continue
+            written.append(config.name)
+            settle_at = self._clock() + self._settle_after if before is not None else 0
+            entries[config.name] = Entry(inputs.digest, also_in, inputs.watch, stub, settle_at)
         kept = self._keep_for_now(known, entries)
         removed = [] if kept else self._remove_gone(known, entries, unreadable)
         if entries != known or not self._ledger.exists:
@@ -179,30 +180,49 @@ class StubFolder:
         return SyncResult(len(configs), tuple(written), tuple(removed), tuple(problems), tuple(kept))
 
     def _stub(self, name: str) -> str:
-        return f"{self.stubs}/{name}.py"
+        return f"{self._root}/{name}.py"
 
-    def _write_stub(self, config: ConfigFile, also_in: list[str]) -> Unreadable | None:
-        stub = Path(self._stub(config.name))
+    def _intact(self, config: ConfigFile, entry: Entry, also_in: list[str]) -> Entry | None:
+        """Return a config's entry if its stub is as it is to be, by its stamp or else by its text."""
+        stub = self._stub(config.name)
+        if entry.also_in != also_in:
+            return None
+        try:
+            found = os.stat(stub)  # noqa: PTH116 - a Path costs more than all else here
+            stamp = found.st_mtime_ns, found.st_size
+            if stamp == entry.stub:
+                return entry
+            text = self._text(config, also_in).encode()
+            if found.st_size != len(text) or Path(stub).read_bytes() != text:
+                return None
+        except OSError:  # what cannot be looked at is written anew
+            return None
+        return replace(entry, stub=stamp)  # copied into an image, say
+
+    def _text(self, config: ConfigFile, also_in: list[str]) -> str:
         path = config.path
+        if self._relative:
+            stub = Path(self._stub(config.name))
+            path = os.path.relpath(os.path.realpath(config.folder), os.path.realpath(stub.parent))
+            path = f"{path}/{Path(config.path).name}"
+        return stub_text(config.name, path, also_in)
+
+    def _write_stub(self, config: ConfigFile, also_in: list[str]) -> Unreadable | StubStamp:
+        stub = Path(self._stub(config.name))
         try:
             stub.parent.mkdir(parents=True, exist_ok=True)
-            if self._relative:
-                path = os.path.relpath(os.path.realpath(config.folder), os.path.realpath(stub.parent))
-                path = f"{path}/{Path(config.path).name}"
-            self._ledger.replace(stub, stub_text(config.name, path, also_in))
+            self._ledger.replace(stub, self._text(config, also_in))
         except OSError as error:
             if error.errno in _NAME_TROUBLE:
                 return Unreadable(config.name, f"no stub can be named after it: {error.strerror}; rename it")
             raise
-        _touch(stub)
-        return None
+        return _touch(stub)
 
     def _settled(self, name: str, entry: Entry) -> Entry:
         """Touch a stub once more when it is time to."""
         if self._clock() < entry.settle_at:
             return entry
-        _touch(self._stub(name))
-        return replace(entry, settle_at=0)
+        return replace(entry, stub=_touch(self._stub(name)), settle_at=0)
 
     def _keep_for_now(self, known: Mapping[str, Entry], entries: dict[str, Entry]) -> list[str]:
         """Keep all stubs if no config is left, until that has been so at refreshes some time apart."""
@@ -262,9 +282,11 @@ class StubFolder:
             folder = folder.parent
 
 
-def _touch(stub: str | Path) -> None:
+def _touch(stub: str | Path) -> StubStamp:
     now = time.time_ns()  # a file system's clock lags by milliseconds; Airflow compares with the real one
     os.utime(stub, ns=(now, now))
+    found = Path(stub).stat()  # a file system may keep times coarser than it is given
+    return found.st_mtime_ns, found.st_size
 
 
 def _is_ours(stub: Path) -> bool:
