@@ -182,6 +182,27 @@ class TestSchema:
         assert "WWH4" in err
 
 
+# Another process sends the signals: a thread would only send them while the waiting one sleeps.
+TAKES_SIGNALS = """
+import faulthandler, os, signal, subprocess, sys, time
+from windlass.warehouse.cli.serve import _EndSignals
+faulthandler.dump_traceback_later(20, exit=True)
+signal.signal(signal.SIGTERM, lambda *_: None)
+sender = "import os, sys, time\\nwhile os.getppid() == int(sys.argv[1]):\\n os.kill(int(sys.argv[1]), 15)"
+sender += "; time.sleep(0.0005)"
+other = subprocess.Popen([sys.executable, "-c", sender, str(os.getpid())])
+taken, end_of_test = 0, time.monotonic() + 3
+while time.monotonic() < end_of_test:
+    with _EndSignals() as end:
+        while not end.wait(0.0005):
+            pass
+    taken += 1
+other.kill()
+other.wait()
+print("all taken" if taken > 100 else taken)
+"""
+
+
 @pytest.mark.integration
 class TestServe:
     @pytest.fixture
@@ -203,7 +224,7 @@ class TestServe:
             process.kill()
             process.communicate()
 
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     def test_it_serves_until_it_is_told_to_end(self, serve, server_folder, number):
         process = serve("--json")
         found = json.loads(process.stdout.readline())
@@ -216,6 +237,23 @@ class TestServe:
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, "", "")
         assert not EmbeddedPostgres(server_folder).status().running
+
+    def test_under_nohup_the_end_of_the_terminal_does_not_end_it(self, serve):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            process = serve("--json")
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        json.loads(process.stdout.readline())
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        ignored = next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:"))
+        assert int(ignored, 16) & 1 << (signal.SIGHUP - 1)
+
+    def test_a_signal_at_any_moment_of_its_waiting_is_taken(self):
+        finished = subprocess.run(
+            [sys.executable, "-c", TAKES_SIGNALS], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (finished.returncode, finished.stdout) == (0, "all taken\n"), finished.stderr
 
     def test_it_prints_the_variable_to_set(self, serve):
         process = serve("--database", "shop")
