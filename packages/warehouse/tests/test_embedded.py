@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import EmbeddedPostgres, find_binaries
 from windlass.warehouse.embedded.account import Account, may_execute
-from windlass.warehouse.embedded.process import wait_until
+from windlass.warehouse.embedded.process import is_alive, wait_until
 from windlass.warehouse.errors import (
     AuthenticationError,
     EmbeddedError,
@@ -165,6 +166,16 @@ class TestStarting:
     def test_letters_beyond_ascii_have_upper_and_lower_case(self, server):
         assert _one(server.dsn(), "select upper('éß')") != "éß"
 
+
+# Gives back the memory that holds its arguments: /proc shows none then, as it does in the instant of execve.
+HIDES_ITS_ARGUMENTS = """
+import ctypes, time
+libc = ctypes.CDLL(None)
+libc.munmap.argtypes = [ctypes.c_ulong, ctypes.c_ulong]
+arg_start = int(open("/proc/self/stat").read().rpartition(")")[2].split()[45])
+print(libc.munmap(arg_start & ~4095, 4096), flush=True)
+time.sleep(600)
+"""
 
 USES_THE_SERVER = """
 import os, sys
@@ -498,6 +509,27 @@ class TestFailingAfterTheLaunch:
         assert _processes_of(server_folder) == []
 
 
+class TestLiveness:
+    def test_a_process_without_a_command_line_yet_is_not_taken_for_dead(self, tmp_path):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HIDES_ITS_ARGUMENTS], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout.readline() == "0\n"
+            assert Path(f"/proc/{process.pid}/cmdline").read_bytes() == b""
+            assert is_alive(process.pid, tmp_path)
+        finally:
+            process.kill()
+            process.stdout.close()
+        # Until it is waited for it is a zombie: its command line is empty still.
+        assert wait_until(lambda: not is_alive(process.pid, tmp_path), timeout=10)
+        process.wait()
+        assert not is_alive(process.pid, tmp_path)
+
+    def test_a_stranger_is_not_taken_for_the_server(self, tmp_path):
+        assert not is_alive(os.getpid(), tmp_path)
+
+
 class TestFolders:
     def test_what_is_in_the_way_is_not_deleted(self, server_folder):
         (server_folder / "cluster").mkdir(parents=True)
@@ -614,7 +646,7 @@ AS_A_USER = """
 import json, os, signal, sys
 from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.embedded.account import Account, may_execute
-from windlass.warehouse.embedded.process import wait_until
+from windlass.warehouse.embedded.process import is_alive, wait_until
 from windlass.warehouse.connection import connect
 folder, warm_up = sys.argv[1:]
 with connect(warm_up) as connection:  # loads all that this needs, while the interpreter can still be read

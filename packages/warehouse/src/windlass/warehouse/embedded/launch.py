@@ -11,7 +11,13 @@ from windlass.warehouse.embedded.binaries import Binaries, run
 from windlass.warehouse.embedded.cluster import Cluster
 from windlass.warehouse.embedded.configuration import write_configuration
 from windlass.warehouse.embedded.ports import free_port, refuse_taken_port
-from windlass.warehouse.embedded.process import is_alive, living_pid, read_postmaster, wait_until
+from windlass.warehouse.embedded.process import (
+    is_alive,
+    living_pid,
+    read_postmaster,
+    remove_leftovers,
+    wait_until,
+)
 from windlass.warehouse.errors import EmbeddedError, PortTakenError, StartFailedError
 
 __all__ = ["await_ready", "launch", "shut_down"]
@@ -77,6 +83,8 @@ def _run_server(cluster: Cluster, binaries: Binaries, *, port: int, listen: str,
         log_begin = log.tell()
         finished = run(command, cluster.account, stderr=log.fileno())
     if not await_ready(cluster, int(finished.stdout), timeout=timeout):
+        # Another try must not meet a server of this one, be it its last process or one that only seemed gone.
+        remove_leftovers(cluster.home, cluster.name, timeout=timeout)
         said = _log_since(cluster.log, log_begin)
         if "Address already in use" in said:
             raise PortTakenError(port, listen=listen)

@@ -14,6 +14,9 @@ __all__ = ["Postmaster", "is_alive", "living_pid", "read_postmaster", "remove_le
 
 _PROC = Path("/proc")
 _LISTEN_LINE, _STATUS_LINE = 5, 7
+# Position among the numbers after the state in /proc/PID/stat, and PF_KTHREAD (include/linux/sched.h).
+_FLAGS, _KERNEL_THREAD = 5, 0x00200000
+_EXECVE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,11 @@ def is_alive(pid: int, home: Path) -> bool:
     except PermissionError:
         # Another user's: a server for someone else is started by root alone, whom nothing is refused.
         return False
-    # A zombie's command line is empty. The link /proc/PID/cwd would need CAP_SYS_PTRACE in a container.
-    return not _PROC.is_dir() or _serves(_command_line(pid), home)
+    # The link /proc/PID/cwd would need CAP_SYS_PTRACE in a container.
+    if not _PROC.is_dir():
+        return True
+    line = _command_line(pid)
+    return _serves(line, home) if line else _may_become_a_program(pid)
 
 
 def _serves(command_line: bytes, home: Path) -> bool:
@@ -83,8 +89,19 @@ def _serves(command_line: bytes, home: Path) -> bool:
 
 
 def _command_line(pid: int) -> bytes:
+    return _read(pid, "cmdline")
+
+
+def _may_become_a_program(pid: int) -> bool:
+    """Whether a process without a command line is in the midst of execve, not dead or the kernel's."""
+    # proc_pid_stat(5); the name in parentheses may hold anything, a parenthesis too.
+    state, *numbers = _read(pid, "stat").rpartition(b")")[2].split() or [b"X"]
+    return state not in (b"Z", b"X", b"x") and not int(numbers[_FLAGS]) & _KERNEL_THREAD
+
+
+def _read(pid: int, name: str) -> bytes:
     try:
-        return (_PROC / str(pid) / "cmdline").read_bytes()
+        return (_PROC / str(pid) / name).read_bytes()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b""
 
@@ -94,7 +111,15 @@ def _remains(home: Path, cluster_name: str) -> list[int]:
         return []
     title = b"postgres: " + cluster_name.encode() + b": "
     pids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
-    return [pid for pid in pids if (line := _command_line(pid)).startswith(title) or _serves(line, home)]
+    return [
+        pid for pid in pids if (line := _settled_command_line(pid)).startswith(title) or _serves(line, home)
+    ]
+
+
+def _settled_command_line(pid: int) -> bytes:
+    # In the instant of execve a server has none; overlooked now, it would run on unknown to anyone.
+    wait_until(lambda: bool(_command_line(pid)) or not _may_become_a_program(pid), timeout=_EXECVE_SECONDS)
+    return _command_line(pid)
 
 
 def remove_leftovers(home: Path, cluster_name: str, *, timeout: float) -> None:
@@ -110,10 +135,15 @@ def remove_leftovers(home: Path, cluster_name: str, *, timeout: float) -> None:
         cluster_name: Its `cluster_name`, which its processes carry in their titles.
         timeout: Seconds to wait for the killed to be gone.
     """
-    for pid in _remains(home, cluster_name):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not _remains(home, cluster_name), timeout=timeout)
+
+    def none_left() -> bool:
+        remains = _remains(home, cluster_name)
+        for pid in remains:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not remains
+
+    wait_until(none_left, timeout=timeout)
     (home / "postmaster.pid").unlink(missing_ok=True)
 
 
