@@ -4,7 +4,8 @@ import json
 import os
 import pickle
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,85 @@ def test_all_problems_of_json_lines_are_told(connection: Connection, tmp_path: P
     assert [line for line, _ in places] == [2, 3, 4, 5, 6, 7, 8, 9]
     assert places[1] == (3, lines[2].index('"more"') + 1)
     assert places[4] == (6, lines[5].rindex('"id"') + 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("[1]", ":1:1: Not an object."),
+        ('{"id": nope}', ":1:8: Not JSON"),
+        ('{"id": 1, "id": 2}', ":1:11: Key 'id' is there twice."),
+        ("   ", ":1:1: The file has no object."),
+    ],
+)
+def test_a_bad_first_line_of_json_lines_is_told_as_any_other(
+    connection: Connection, tmp_path: Path, first: str, told: str
+) -> None:
+    with pytest.raises(FileRejectedError) as caught:
+        load(connection, write(tmp_path, first + "\n", "orders.jsonl"))
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("depth", [2_000, 100_000])
+@pytest.mark.parametrize("first", [False, True])
+def test_nesting_too_deep_to_be_read_is_a_problem_of_its_line(
+    connection: Connection, tmp_path: Path, depth: int, first: bool
+) -> None:
+    good = '{"id": 1, "from": null, "amount": null, "doc": null}\n'
+    deep = '{"id": 1, "from": null, "amount": null, "doc": ' + "[" * depth + "]" * depth + "}\n"
+    path = write(tmp_path, deep if first else good + deep, "orders.jsonl")
+    with pytest.raises(FileRejectedError, match="nested deeper") as caught:
+        load(connection, path)
+    assert [item.line for item in caught.value.problems] == [2 - first]
+
+
+def test_a_value_before_a_broken_json_line_is_told_too(connection: Connection, tmp_path: Path) -> None:
+    good = '{"id": 1, "from": null, "amount": null, "doc": null}\n'
+    path = write(tmp_path, good * 5 + good.replace("1", '"x"') + good * 5 + "[1]\n", "orders.jsonl")
+    assert problems_of(connection, path) == [(6, 2), (12, 1)]
+
+
+LARGE = 250_000
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ('0,"a,1,\n' + '1,"some text",12.34,"{}"\n' * LARGE, (2, 1)),
+        ('1,"some text",12.34,"{}"\n' * LARGE + "1,a,x,\n", (LARGE + 2, 5)),
+        ('1,"some text",12.34,"{}"\n' * LARGE + '1,"a', (LARGE + 2, 3)),
+        ("1,a,x,\n" + '1,"some text",12.34,"{}"\n' * LARGE, (2, 5)),
+    ],
+    ids=["open quote first", "bad value last", "open quote last", "bad value first"],
+)
+def test_the_problem_of_a_large_file_is_found_soon(
+    connection: Connection, tmp_path: Path, content: str, place: tuple[int, int]
+) -> None:
+    path = write(tmp_path, HEADER + content)
+    assert seconds(lambda: problems_of(connection, path) == [place] or pytest.fail("elsewhere")) < 3
+
+
+def test_a_long_record_hides_no_problem_behind_it(connection: Connection, tmp_path: Path) -> None:
+    long = "\n".join(["x" * 99] * 20_000)
+    path = write(tmp_path, HEADER + f'1,"{long}",1,\n2,"{long}",1,{{\n3,a,x,\n')
+    (line,) = {line for line, _ in problems_of(connection, path)} - {20_001, 40_001}
+    assert line == 40_002
+
+
+def test_a_triggers_error_is_told_with_the_line_of_the_file(connection: Connection, tmp_path: Path) -> None:
+    connection.execute(
+        f"create function refuse() returns trigger language plpgsql as $$ begin\n\n\n\n\n\n\n\n"
+        f"if new.id = 2 then raise data_exception; end if; return new; end $$;"
+        f"create trigger refuse before insert on {TABLE} for each row execute function refuse()"
+    )
+    assert problems_of(connection, write(tmp_path, HEADER + "1,a,1,\n2,a,1,\n")) == [(3, 1)]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from windlass.warehouse.load.diagnosis import Diagnosis, Value
+from windlass.warehouse.load.diagnosis import MAX_VALUES, Diagnosis, Value
 from windlass.warehouse.load.table import Column
 
 __all__ = ["diagnose_csv", "header_places"]
 
+_MAX_RECORD = 1024 * 1024
 _FIELD = re.compile(r'(?:[^",\r\n]+|"(?:[^"]|"")*")*')
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -41,20 +43,26 @@ class _Record:
     open_quote: tuple[int, int] | None
 
 
-def diagnose_csv(path: Path, columns: tuple[Column, ...], diagnosis: Diagnosis) -> None:
+def diagnose_csv(path: Path, columns: tuple[Column, ...], diagnosis: Diagnosis, *, start: int) -> None:
     """Find what is wrong with the records of a file whose header is right.
 
     Args:
         path: The file.
         columns: The table's columns in the header's order.
         diagnosis: Takes the problems.
+        start: The first line that can have a problem. How much is examined from there is bounded.
     """
-    records = _records(path)
-    next(records, None)
-    for record in records:
+    records = _records(path, start=max(start, _header_end(path) + 1))
+    for record in islice(records, 1 + MAX_VALUES // len(columns)):
         _diagnose(record, columns, diagnosis)
         if diagnosis.is_full:
             return
+
+
+def _header_end(path: Path) -> int:
+    """The last line of the header."""
+    header = next(_records(path), None)
+    return header.end[0] if header else 1
 
 
 def _diagnose(record: _Record, columns: tuple[Column, ...], diagnosis: Diagnosis) -> None:
@@ -78,21 +86,33 @@ def _diagnose(record: _Record, columns: tuple[Column, ...], diagnosis: Diagnosis
         diagnosis.check(Value(item.line, item.column, column, item.text))
 
 
-def _records(path: Path) -> Iterator[_Record]:
-    """The records, with the place of every value; bytes that are not UTF-8 are told elsewhere."""
-    line, buffer = 1, ""
+def _records(path: Path, *, start: int = 1) -> Iterator[_Record]:
+    """The records that end at a line or after it, with the place of every value.
+
+    A longer record than anybody writes is passed over, unless it never ends. Bytes that are not UTF-8 are
+    told elsewhere.
+    """
+    first, size, is_open, text = 1, 0, False, ""
+    parts: list[str] = []
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        for text in file:
-            buffer += text
-            if buffer.count('"') % 2 == 0:
+        for number, text in enumerate(file, 1):
+            size += len(text)
+            if size <= _MAX_RECORD:
+                parts.append(text)
+            if text.count('"') % 2:
+                is_open = not is_open
+            if is_open:
+                continue
+            if number >= start and size <= _MAX_RECORD:
                 # Whether a record is the last is known only at the file's end; a line end after it
                 # tells it is whole.
-                record = _split(buffer, line, is_last=not text.endswith(("\n", "\r")))
-                line += len(_LINE_END.findall(buffer))
-                buffer = ""
-                yield record
-    if buffer:
-        yield _split(buffer, line, is_last=True)
+                yield _split("".join(parts), first, is_last=not text.endswith(("\n", "\r")))
+            first, size = number + 1, 0
+            parts.clear()
+    if is_open and size > _MAX_RECORD:
+        yield _Record(first, (), (first, 1), is_last=True, open_quote=(first, 1))
+    elif is_open:
+        yield _split("".join(parts), first, is_last=True)
 
 
 def _split(text: str, line: int, *, is_last: bool) -> _Record:

@@ -10,10 +10,13 @@ from psycopg.rows import tuple_row
 from windlass.warehouse.errors import FileProblem
 from windlass.warehouse.load.table import Column, PgConnection, doubled
 
-__all__ = ["MAX_PROBLEMS", "Diagnosis", "Value"]
+__all__ = ["MAX_PROBLEMS", "MAX_VALUES", "Diagnosis", "Value"]
 
 MAX_PROBLEMS = 20
 """How many problems of a file are told at once."""
+
+MAX_VALUES = 100_000
+"""About how many values are examined, from the first line that can have a problem."""
 
 _BATCH = 20_000
 

@@ -22,7 +22,7 @@ from windlass.warehouse.load.copying import Mode, copy_statement, lock_for_repla
 from windlass.warehouse.load.csv_file import diagnose_csv, header_places
 from windlass.warehouse.load.diagnosis import Diagnosis
 from windlass.warehouse.load.encoding import diagnose_encoding
-from windlass.warehouse.load.jsonl_file import JsonLineError, diagnose_jsonl, first_keys, json_lines, row_of
+from windlass.warehouse.load.jsonl_file import JsonLineError, diagnose_jsonl, first_line, json_lines, row_of
 from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table, doubled
 from windlass.warehouse.transform.bind import advice_for
 
@@ -33,6 +33,8 @@ FileFormat: TypeAlias = Literal["csv", "jsonl"]
 _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _BLOCK = 256 * 1024
 _END_OF_DATA = re.compile(rb"(?:^|[\r\n])\\\.(?:[\r\n]|$)")
+# A trigger's own context comes before that of COPY.
+_COPY_LINE = re.compile(r"^COPY .*?, \w+ (\d+)", re.MULTILINE)
 _ADVICE = "Correct the file, or ask its sender for another one, and load it again."
 
 
@@ -186,8 +188,8 @@ def _forget_removed(cursor: psycopg.Cursor[Any], target: Table) -> None:
 
 def _columns(connection: PgConnection, path: Path, kind: FileFormat, target: Table) -> tuple[Column, ...]:
     """The table's columns in the order of the file."""
-    found = header_places(path) if kind == "csv" else [(name, 1, 1) for name in first_keys(path) or ()]
     diagnosis = Diagnosis(connection)
+    found = header_places(path) if kind == "csv" else _key_places(path, diagnosis)
     columns: dict[str, Column] = {}
     for name, line, place in found:
         column = target.columns.get(name)
@@ -202,14 +204,27 @@ def _columns(connection: PgConnection, path: Path, kind: FileFormat, target: Tab
     for column in target.columns.values():
         if column.name not in columns and not column.is_filled_by_table and found:
             diagnosis.add(1, 1, f"Column {column.name!r} of {target} is missing.")
-    if not found:
-        diagnosis.add(
-            1, 1, "The file is empty." if path.stat().st_size == 0 else "The first line cannot be read."
-        )
+    if path.stat().st_size == 0:
+        diagnosis.add(1, 1, "The file is empty.")
+    elif not found and kind == "csv":
+        diagnosis.add(1, 1, "The first line cannot be read.")
     if diagnosis.problems():
         diagnose_encoding(path, diagnosis)
         raise FileRejectedError(str(path), diagnosis.problems(), advice=_ADVICE)
     return tuple(columns.values())
+
+
+def _key_places(path: Path, diagnosis: Diagnosis) -> list[tuple[str, int, int]]:
+    """The keys of the first object with its place; a problem when there is none."""
+    line = first_line(path)
+    if line is not None and line.value:
+        return [(name, line.number, 1) for name in line.value]
+    if line is not None and line.error is not None:
+        diagnosis.add(line.error.line, line.error.column, line.error.message)
+    elif path.stat().st_size:
+        number = line.number if line is not None else 1
+        diagnosis.add(number, 1, "The object is empty." if line is not None else "The file has no object.")
+    return []
 
 
 def _copy(
@@ -224,7 +239,11 @@ def _copy(
 
 
 class _UnsafeFile(Exception):  # noqa: N818 - never leaves this module
-    """The file holds what COPY would read otherwise than it stands there."""
+    """The file holds what COPY would read otherwise than it stands there, not before a line."""
+
+    def __init__(self, line: int = 1) -> None:
+        super().__init__("A line holds \\. alone, which PostgreSQL takes for the end.")
+        self.line = line
 
 
 def _copy_csv(connection: PgConnection, path: Path, target: Table, columns: tuple[Column, ...]) -> int:
@@ -240,20 +259,32 @@ def _copy_csv(connection: PgConnection, path: Path, target: Table, columns: tupl
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    tail = b""
+    tail, line = b"", 1
     while block := file.read(_BLOCK):
         # PostgreSQL before 18 takes such a line for the end, and drops what follows without a word.
-        if b"\\." in tail + block and _END_OF_DATA.search(tail + block):
-            raise _UnsafeFile
-        tail = block[-4:]
+        found = _END_OF_DATA.search(tail + block) if b"\\." in tail + block else None
+        if found:
+            raise _UnsafeFile(
+                max(1, line + (tail + block).count(b"\n", 0, found.start()) - tail.count(b"\n"))
+            )
+        tail, line = block[-4:], line + block.count(b"\n")
         yield block
 
 
 def _copy_jsonl(connection: PgConnection, path: Path, target: Table, columns: tuple[Column, ...]) -> int:
     with connection.cursor() as cursor:
         with cursor.copy(copy_statement(target, columns, "format text, encoding 'UTF8'")) as copy:
+            broken = None
             for line in json_lines(path):
-                copy.write_row(row_of(line, columns))
+                try:
+                    row = row_of(line, columns)
+                except JsonLineError as error:
+                    # PostgreSQL judges the lines before it first, so that problems are told from the start.
+                    broken = error
+                    break
+                copy.write_row(row)
+        if broken is not None:
+            raise broken
         return cursor.rowcount
 
 
@@ -264,16 +295,25 @@ def _rejected(
     diagnosis = Diagnosis(connection)
     diagnose_encoding(path, diagnosis)
     diagnose = diagnose_csv if kind == "csv" else diagnose_jsonl
-    diagnose(path, columns, diagnosis)
+    diagnose(path, columns, diagnosis, start=_first_line_concerned(error))
     problems = diagnosis.problems()
     if not problems:
         problems = (_postgres_problem(error),)
     return FileRejectedError(str(path), problems, advice=_ADVICE)
 
 
+def _first_line_concerned(error: Exception) -> int:
+    """The line at which COPY stopped, so that the lines before it need no second look; 1 if it is unknown."""
+    if isinstance(error, _UnsafeFile | JsonLineError):
+        return error.line
+    context = error.diag.context if isinstance(error, psycopg.Error) else None
+    line = _COPY_LINE.search(context or "")
+    return int(line[1]) if line else 1
+
+
 def _postgres_problem(error: Exception) -> FileProblem:
+    line = _first_line_concerned(error)
     if not isinstance(error, psycopg.Error):
-        return FileProblem(1, 1, str(error) or "A line holds \\. alone, which PostgreSQL takes for the end.")
-    line = re.search(r"line (\d+)", error.diag.context or "")
+        return FileProblem(line, 1, str(error))
     detail = f" {error.diag.message_detail}" if error.diag.message_detail else ""
-    return FileProblem(int(line[1]) if line else 1, 1, f"{error.diag.message_primary or error}.{detail}")
+    return FileProblem(line, 1, f"{error.diag.message_primary or error}.{detail}")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from windlass.warehouse.load.diagnosis import Diagnosis, Value
+from windlass.warehouse.load.diagnosis import MAX_VALUES, Diagnosis, Value
 from windlass.warehouse.load.table import Column
 
-__all__ = ["JsonLine", "JsonLineError", "diagnose_jsonl", "first_keys", "json_lines", "row_of"]
+__all__ = ["JsonLine", "JsonLineError", "diagnose_jsonl", "first_line", "json_lines", "row_of"]
+
+
+_TOO_DEEP = "It is nested deeper than can be read; flatten it."
 
 
 class _Number(str):
@@ -55,17 +59,19 @@ _decoder = json.JSONDecoder(
 )
 
 
-def json_lines(path: Path) -> Iterator[JsonLine]:
-    """The objects of a file; empty lines are passed over."""
+def json_lines(path: Path, *, start: int = 1) -> Iterator[JsonLine]:
+    """The objects of a file from a line on; empty lines are passed over."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         for number, text in enumerate(file, 1):
-            if not text.isspace():
+            if number >= start and not text.isspace():
                 yield _parsed(number, text)
 
 
 def _parsed(number: int, text: str) -> JsonLine:
     try:
         value = _decoder.decode(text)
+    except RecursionError:
+        return JsonLine(number, text, None, JsonLineError(number, 1, _TOO_DEEP))
     except json.JSONDecodeError as error:
         cut = "" if text.endswith("\n") else " The file may be truncated."
         return JsonLine(
@@ -81,10 +87,9 @@ def _parsed(number: int, text: str) -> JsonLine:
     return JsonLine(number, text, value)
 
 
-def first_keys(path: Path) -> tuple[str, ...] | None:
-    """The keys of the first object; None when there is none."""
-    line = next(json_lines(path), None)
-    return tuple(line.value) if line and line.value is not None else None
+def first_line(path: Path) -> JsonLine | None:
+    """The first line that is not empty; None when there is none."""
+    return next(json_lines(path), None)
 
 
 def row_of(line: JsonLine, columns: tuple[Column, ...]) -> list[str | None]:
@@ -100,6 +105,8 @@ def row_of(line: JsonLine, columns: tuple[Column, ...]) -> list[str | None]:
         _compare_keys(line, columns)
     try:
         return [_text(line.value[column.name]) for column in columns]
+    except RecursionError:
+        raise JsonLineError(line.number, 1, _TOO_DEEP) from None
     except KeyError:
         _compare_keys(line, columns)
         raise
@@ -139,9 +146,9 @@ def _dumps(value: Any) -> str:
     return str(value) if isinstance(value, _Number) else json.dumps(value)
 
 
-def diagnose_jsonl(path: Path, columns: tuple[Column, ...], diagnosis: Diagnosis) -> None:
-    """Find what is wrong with the lines of a file."""
-    for line in json_lines(path):
+def diagnose_jsonl(path: Path, columns: tuple[Column, ...], diagnosis: Diagnosis, *, start: int) -> None:
+    """Find what is wrong with the lines of a file from a line on; how much is examined is bounded."""
+    for line in islice(json_lines(path, start=start), 1 + MAX_VALUES // len(columns)):
         try:
             row = row_of(line, columns)
         except JsonLineError as error:
