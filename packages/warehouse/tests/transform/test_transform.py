@@ -141,8 +141,26 @@ def test_results_are_values_of_json(connection: Connection) -> None:
     assert row["j"] == "b'\\x01'"
 
 
-def test_nothing_to_do_is_done(connection: Connection) -> None:
-    assert transform(connection, sql=" -- nothing\n;;").statements == ()
+@pytest.mark.parametrize("sql", ["", " -- nothing\n;;"])
+def test_a_text_without_a_statement_is_refused(connection: Connection, sql: str) -> None:
+    with pytest.raises(StatementError, match="<sql> has no statement"):
+        transform(connection, sql=sql)
+
+
+@pytest.mark.parametrize(
+    "rest", ["from stdin", "From\n STDIN with (format csv)", "(n) to stdout", "to stdin"]
+)
+def test_copy_through_the_client_is_refused_before_anything_runs(connection: Connection, rest: str) -> None:
+    with pytest.raises(StatementError, match=r"<sql>:2:1: COPY") as caught:
+        transform(connection, sql=f"insert into play values (1);\ncopy play {rest}")
+    assert "load_file" in caught.value.advice
+    assert connection.execute("select count(*) from play").fetchone() == (0,)
+
+
+def test_copy_within_the_server_is_none_of_that(connection: Connection, tmp_path: Path) -> None:
+    connection.execute("create table stdin (n int)")
+    result = transform(connection, sql="copy (select n from stdin) to program 'cat >/dev/null'")
+    assert result.statements == (StatementResult(0, "COPY"),)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,8 @@ def transform(
     """
     script = read_script(sql=sql, sql_file=sql_file)
     statements = script.statements()
+    if not statements:
+        raise script.failure(f"{script.name} has no statement.", 0, advice="Write one, or remove the task.")
     values = check_parameters(script, statements, parameters or {}, context.parameters())
     bound = [bind(connection, script, statement, values) for statement in statements]
     rows: tuple[dict[str, Any], ...] = ()

@@ -137,10 +137,14 @@ class _Blocks:
     def __init__(self) -> None:
         self.first = self.last = ""
         self.depth = 0
+        self.parentheses = 0
+        self.copies_by_client = False
 
     def see(self, word: str) -> None:
         self.first = self.first or word
         before, self.last = self.last, word
+        if self.first == "copy" and self.parentheses == 0 and before in ("from", "to"):
+            self.copies_by_client |= word in ("stdin", "stdout")
         if self.first != "create":
             return
         if self.depth == 0:
@@ -159,6 +163,8 @@ def _statements(script: Script) -> Iterator[Statement]:
         if kind == "semicolon" and (blocks.depth == 0 or first == last):
             if start is not None:
                 _refuse_transaction_control(script, start, blocks.first)
+                if blocks.copies_by_client:
+                    raise _client_copy(script, start)
                 yield Statement(start, end, tuple(bound), tuple(quoted))
             start, blocks, bound, quoted = None, _Blocks(), [], []
             continue
@@ -167,6 +173,8 @@ def _statements(script: Script) -> Iterator[Statement]:
         start, end = first if start is None else start, last
         if kind == "word":
             blocks.see(script.text[first:last].lower())
+        elif kind == "other":
+            blocks.parentheses += {"(": 1, ")": -1}.get(script.text[first:last], 0)
         elif kind == "placeholder":
             bound.append(Placeholder(script.text[first + 2 : last - 2], first, last))
         elif kind in ("string", "dollar"):
@@ -183,6 +191,15 @@ def _refuse_transaction_control(script: Script, start: int, word: str) -> None:
             start,
             advice="Remove it, or make two tasks of the file.",
         )
+
+
+def _client_copy(script: Script, start: int) -> StatementError:
+    return script.failure(
+        "COPY through the client is refused: a SQL text brings no rows and takes none.",
+        start,
+        advice="Load files with load_file and move rows with extract_load (warehouse.load_file and "
+        "warehouse.extract_load in configs).",
+    )
 
 
 def _tokens(script: Script) -> Iterator[tuple[str, int, int]]:
