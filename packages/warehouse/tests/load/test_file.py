@@ -160,7 +160,8 @@ def test_a_table_created_again_gets_its_files_again(connection: Connection, tmp_
 
 def test_tables_whose_names_read_alike_are_told_apart(connection: Connection, tmp_path: Path) -> None:
     connection.execute(
-        'create schema "a.b"; create table "a.b".c (id int); create schema a; create table a."b.c" (id int)'
+        'create schema "a.b"; create table "a.b".c (id int); create schema a; create table a."b.c" (id int);'
+        'insert into "a.b".c values (9); insert into a."b.c" values (9)'
     )
     path = write(tmp_path, "id\n1\n")
     for table in ('"a.b".c', 'a."b.c"'):
