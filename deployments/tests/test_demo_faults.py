@@ -64,7 +64,7 @@ def test_a_killed_scheduler_is_replaced_and_the_run_succeeds(
     stack: Stack, config: Config, gate: Path
 ) -> None:
     demo = stack.start("demo", "--config", config.write(hold=waiting(gate), then="true"), "--json")
-    wait_until((gate / "begun").exists)
+    stack.await_file(gate / "begun", demo)
     stack.kill("local: scheduler")
     (gate / "go").touch()
     done = stack.finish(demo)
@@ -77,7 +77,7 @@ def test_a_service_that_keeps_dying_ends_the_run_with_its_log(
     stack: Stack, config: Config, gate: Path
 ) -> None:
     demo = stack.start("demo", "--config", config.write(hold=waiting(gate)), "--json")
-    wait_until((gate / "begun").exists)
+    stack.await_file(gate / "begun", demo)
     seen: set[int] = set()
     for _ in range(4):
         wait_until(lambda seen=seen: _triggerer(stack, but=seen))
@@ -111,7 +111,7 @@ def _words(process: psutil.Process) -> list[str]:
 
 def test_ctrl_c_leaves_no_process(stack: Stack, config: Config, gate: Path) -> None:
     demo = stack.start("demo", "--config", config.write(hold=waiting(gate)))
-    wait_until((gate / "begun").exists)
+    stack.await_file(gate / "begun", demo)
     os.killpg(demo.pid, signal.SIGINT)
     done = stack.finish(demo)
     assert done.code == 130
@@ -125,7 +125,7 @@ def test_what_kill_9_of_the_command_leaves_is_cleaned_up_by_the_next_run(
 ) -> None:
     folder = config.write(hold=waiting(gate))
     demo = stack.start("demo", "--config", folder)
-    wait_until((gate / "begun").exists)
+    stack.await_file(gate / "begun", demo)
     demo.kill()
     stack.finish(demo)
     (gate / "go").touch()
@@ -136,7 +136,7 @@ def test_what_kill_9_of_the_command_leaves_is_cleaned_up_by_the_next_run(
 
 def test_kill_9_of_the_host_ends_the_run_with_a_message(stack: Stack, config: Config, gate: Path) -> None:
     demo = stack.start("demo", "--config", config.write(hold=waiting(gate)))
-    wait_until((gate / "begun").exists)
+    stack.await_file(gate / "begun", demo)
     stack.kill("windlass.deployments.local.host")
     done = stack.finish(demo)
     assert done.code == 1
@@ -149,7 +149,7 @@ def test_kill_9_of_postgres_ends_the_run_with_a_message(stack: Stack, config: Co
     from windlass.warehouse.embedded import EmbeddedPostgres
 
     demo = stack.start("demo", "--config", config.write(hold=waiting(gate)))
-    wait_until((gate / "begun").exists)
+    stack.await_file(gate / "begun", demo)
     postmaster = EmbeddedPostgres(stack.layout.postgres).status().pid
     assert postmaster is not None
     os.kill(postmaster, signal.SIGKILL)
@@ -165,7 +165,7 @@ def test_two_at_once_the_second_is_refused_and_the_first_succeeds(
 ) -> None:
     folder = config.write(hold=waiting(gate))
     first = stack.start("demo", "--config", folder)
-    wait_until((gate / "begun").exists)
+    stack.await_file(gate / "begun", first)
     second = stack.run("demo", "--config", folder, "--json")
     assert second.code == 1
     assert f"in use by process {first.pid}" in second.err

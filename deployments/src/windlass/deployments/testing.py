@@ -79,6 +79,12 @@ class Stack:
         self.started.append(process)
         return process
 
+    def await_file(self, path: Path, process: subprocess.Popen[str]) -> None:
+        """Wait until `path` is there, or say how the command that was to make it ended."""
+        wait_until(lambda: path.exists() or process.poll() is not None)
+        if not path.exists():
+            raise AssertionError(self.finish(process).err)
+
     def clear(self) -> None:
         """End the commands that a failed test left at work."""
         for process in self.started:

@@ -104,7 +104,9 @@ def _demo(settings: Settings, config: Path | None, dag_id: str | None, *, keep: 
     from windlass.deployments.local.target import find_target
 
     # A config that names classes has Airflow imported to check them; it must not make a home in the user's.
-    os.environ["AIRFLOW_HOME"] = str(Layout(settings.state_dir.resolve()).airflow_home)
+    layout = Layout(settings.state_dir.resolve())
+    layout.prepare()
+    os.environ["AIRFLOW_HOME"] = str(layout.airflow_home)
     run = Demo(settings, find_target(config, dag_id), keep, Progress())
     report = run.run()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
