@@ -18,7 +18,6 @@ FOLDER = project_root(Path(__file__).parent) / EXAMPLE
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
-    pytest.mark.xdist_group("local-stack-example"),
     pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples are in the source tree, not in the wheel"),
 ]
 

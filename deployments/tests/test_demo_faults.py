@@ -19,7 +19,7 @@ import pytest
 
 from windlass.deployments.testing import Config, Stack, wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("local-stack")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture

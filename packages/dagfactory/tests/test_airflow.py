@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 WriteConfig = Callable[..., Path]
 
 EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
