@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
-from windlass.dagfactory import ConfigError, ConfigFile, Registry, analyse, analyse_all, analyse_bytes
+from windlass.dagfactory import (
+    ConfigError,
+    ConfigFile,
+    Registry,
+    analyse,
+    analyse_all,
+    analyse_bytes,
+    render_text,
+)
 from windlass.dagfactory.analysis import Analysis
+from windlass.dagfactory.checks.secrets import check_secrets
 
 pytestmark = pytest.mark.unit
 
@@ -148,6 +157,27 @@ def test_a_long_chain_of_tasks_is_no_trouble(config: dict[str, Any]) -> None:
         {"url": "postgresql://me@db/sales"},
         {"url": "postgresql://me:{{ conn.db.password }}@db/sales"},
         {"secrets_backend": "vault"},
+        {"dsn": "host=db user=me password={{ conn.db.password }}"},
+        {"dsn": "host=db user=me password=${DB_PASSWORD} dbname=x"},
+        {"dsn": "host=db user=me password= dbname=x"},
+        {"sql": "select id from staff where password = %(password)s and token = $1"},
+        {"sql": "select u.password, length(password) from staff u where u.password = v.password"},
+        {"sql": "select id from a where password='' or password=:password or password=?"},
+        {"sql": "update staff set password=null, password_changed=now() where password=crypt(x)"},
+        {"sql": "alter role etl with password null"},
+        {"bash_command": "run --password=$DB_PASSWORD --password-file=/run/secret password=$(cat x)"},
+        {"file": "data/password=2024.csv.md"},
+        {"file": "AKIA_sales.csv"},
+        {"table": "ghp_orders"},
+        {"text": "a token of the form ghp_ or github_pat_ or AKIA followed by sixteen characters"},
+        {"text": "-----BEGIN CERTIFICATE-----"},
+        {"text": "-----BEGIN PUBLIC KEY-----"},
+        {"text": "eyJhbGci"},
+        {"file": "eyJ.sales.csv"},
+        {"headers": {"Authorization": "Bearer {{ conn.api.password }}"}},
+        {"headers": {"Authorization": "{{ var.value.header }}"}},
+        {"headers": {"Authorization": "Basic ${BASIC}"}},
+        {"authorization": "none"},
     ],
 )
 def test_what_is_no_secret(config: dict[str, Any], args: dict[str, Any]) -> None:
@@ -166,6 +196,21 @@ def test_what_is_no_secret(config: dict[str, Any], args: dict[str, Any]) -> None
         {"tokens": [{"access_token": "x"}]},
         {"password": ["x"]},
         {"note": "see amqp://me:x@host"},
+        {"dsn": "host=db user=me password=hunter2 dbname=x"},
+        {"dsn": "host=db password = 'hunter 2' dbname=x"},
+        {"dsn": "Server=db;Password=hunter2;"},
+        {"bash_command": "psql 'host=db PASSWORD=hunter2'"},
+        {"id": "AKIA" + "IOSFODNN7EXAMPLE"},
+        {"bash_command": "curl -H x ghp_" + "a1B2" * 9},
+        {"text": "github_pat_" + "11ABCDEFG0" * 2 + "_" + "x" * 59},
+        {"text": "-----BEGIN PRIVATE " + "KEY-----\nMIIE"},
+        {"text": "-----BEGIN OPENSSH PRIVATE " + "KEY-----"},
+        {"text": "-----BEGIN RSA PRIVATE " + "KEY-----"},
+        {"text": "x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"},
+        {"headers": {"Authorization": "Bearer abc"}},
+        {"headers": {"authorization": "basic bWU6eA=="}},
+        {"headers": {"Proxy-Authorization": ["Basic bWU6eA=="]}},
+        {"curl": "-H 'Authorization: Bearer abcdef0123456789'"},
     ],
 )
 def test_what_looks_like_a_secret_is_never_shown(config: dict[str, Any], args: dict[str, Any]) -> None:
@@ -173,6 +218,29 @@ def test_what_looks_like_a_secret_is_never_shown(config: dict[str, Any], args: d
     [found] = check(config).diagnostics()
     assert found.code in ("WDF501", "WDF502")
     assert found.source_line is None
+    shown = f"{render_text([found])} {found.as_dict()}"
+    assert not [secret for secret in _texts(args) if secret != "x" and secret in shown]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return [text for item in inner for text in _texts(item)]
+    return [value]
+
+
+def test_a_secret_that_another_mistake_would_quote_is_not_shown(config: dict[str, Any]) -> None:
+    config["tasks"]["run"]["args"] = {"sql": "x", "sql_file": "password=hunter2 host=db"}
+    found = check(config).diagnostics()
+    assert [diagnostic.code for diagnostic in found] == ["WDF305", "WDF402", "WDF501"]
+    assert "hunter2" not in render_text(found)
+
+
+@pytest.mark.parametrize("text", ["password= ", "pwd=a(", "host=", "eyJ-", "-----BEGIN A ", "and ", "AKIA0"])
+def test_looking_for_secrets_takes_time_in_proportion_to_the_text(text: str) -> None:
+    begin = time.process_time()
+    list(check_secrets({"params": {"note": text * (500_000 // len(text))}}))
+    assert time.process_time() - begin < 5
 
 
 @pytest.fixture

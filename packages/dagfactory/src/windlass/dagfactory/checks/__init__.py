@@ -16,7 +16,7 @@ from windlass.dagfactory.checks.naming import check_names
 from windlass.dagfactory.checks.operators import Call, check_operator
 from windlass.dagfactory.checks.retry import check_retries
 from windlass.dagfactory.checks.schedule import check_schedule, zone
-from windlass.dagfactory.checks.secrets import check_secrets
+from windlass.dagfactory.checks.secrets import check_secrets, redact
 from windlass.dagfactory.diagnostics import Finding
 from windlass.dagfactory.registry import Registry
 
@@ -56,7 +56,7 @@ def run_checks(
     if isinstance(tasks, dict):
         findings.extend(islice(check_graph(tasks), ENOUGH))
         findings.extend(_check_operators(tasks, folder, registry, calls))
-    return findings, calls
+    return redact(findings, data), calls
 
 
 def _check_operators(

@@ -4,23 +4,55 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
 
-__all__ = ["check_secrets"]
+__all__ = ["check_secrets", "redact"]
 
 _KEY = re.compile(
     r"(?:\A|[_-])(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)\Z",
     re.IGNORECASE,
 )
+_CODES = (Code.SECRET_VALUE, Code.SECRET_IN_URL)
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:]{0,250}:(?!\{\{|\$\{)[^\s/@]{1,1000}@", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\A\s*(?:\{\{.*\}\}|\$\{\w+\})\s*\Z", re.DOTALL)
 
+# Each is anchored where a token begins, so that no text is scanned more than once.
+_TOKENS = {
+    "an AWS access key": re.compile(r"(?<![A-Za-z0-9])A[KS]IA[0-9A-Z]{16}(?![A-Za-z0-9])"),
+    "a GitHub token": re.compile(
+        r"(?<![A-Za-z0-9_])(?:gh[opusr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22})"
+    ),
+    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"),
+    "a JSON Web Token": re.compile(
+        r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
+    ),
+    "an Authorization header": re.compile(
+        r"""\bAuthorization['"]?\s*:\s*['"]?(?:Bearer|Basic)\s+(?!\{\{|[$<%])\S""", re.IGNORECASE
+    ),
+}
+_AUTHORIZATION = re.compile(r"(?:\A|[_-])authorization\Z", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"\s*(?:Bearer|Basic)\s+(?!\{\{|[$<%])\S", re.IGNORECASE)
+# Parameters of SQL, Jinja, shells and format strings stand for a password; they are none.
+_PASSWORD = re.compile(
+    r"""(?P<before>\b(?:and|or|where|set|on|when)\s+|,\s*|--)?
+    (?<![\w./\\]) (?:(?:ssl|pg)?password|passwd|pwd) \s*=
+    (?: \s* (?P<quoted>['"]) (?!\{|\$[\w({]|%[s(]|:\w|[?<*]) [^'"\s]
+      | \s* (?!\{|\$[\w({]|%[s(]|:\w|[?<*]|(?:null|none|true|false|default)\b) [^\s'"`;&,()=]++ (?![(]|=\w)
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_DSN = re.compile(
+    r"""(?:\A|[\s;'"?&])(?:host|hostaddr|port|dbname|database|user|username|uid|server|service|sslmode|driver)=""",
+    re.IGNORECASE,
+)
+
 
 def check_secrets(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Look for literals under keys that name secrets, and for URLs with a password, in args and params."""
+    """Look in args and params for literals under keys that name secrets, and for texts that hold one."""
     yield from _walk(data.get("params"), ("params",))
     tasks = data.get("tasks")
     for task_id, task in tasks.items() if isinstance(tasks, dict) else ():
@@ -45,3 +77,45 @@ def _check_text(value: str, path: JsonPath) -> Iterator[Finding]:
         yield Finding(Code.SECRET_VALUE, path, f'the value of "{key}" looks like a secret')
     elif "://" in value and _URL.search(value):
         yield Finding(Code.SECRET_IN_URL, path, f'"{key}" holds a URL with a password')
+    elif kind := _kind(key, value):
+        yield Finding(Code.SECRET_VALUE, path, f'"{key}" holds what looks like {kind}')
+
+
+def _kind(key: str, value: str) -> str | None:
+    """Name the kind of secret that a text holds by its shape, whatever its key."""
+    if _AUTHORIZATION.search(_WORD_BREAK.sub("_", key)) and _CREDENTIALS.match(value):
+        return "an Authorization header"
+    if _holds_password(value):
+        return "a password"
+    return next((kind for kind, pattern in _TOKENS.items() if pattern.search(value)), None)
+
+
+def _holds_password(text: str) -> bool:
+    """Tell literals from columns: without quotes one is only an option, alone, or part of a DSN."""
+    bare = False
+    for found in _PASSWORD.finditer(text):
+        if found["quoted"] or found["before"] == "--" or found.span() == (0, len(text)):
+            return True
+        bare = bare or not found["before"]
+    return bare and _DSN.search(text) is not None
+
+
+def redact(findings: list[Finding], data: Mapping[str, Any]) -> list[Finding]:
+    """Take secrets out of what other checks say of the same values: they may quote them."""
+    secrets = [(found.path, str(_at(data, found.path))) for found in findings if found.code in _CODES]
+    return [_redacted(found, secrets) for found in findings] if secrets else findings
+
+
+def _redacted(finding: Finding, secrets: list[tuple[JsonPath, str]]) -> Finding:
+    for path, secret in secrets:
+        if finding.code not in _CODES and path[: len(finding.path)] == finding.path:
+            message = finding.message.replace(secret, "(secret)")
+            suggestion = finding.suggestion and finding.suggestion.replace(secret, "(secret)")
+            finding = replace(finding, message=message, suggestion=suggestion)
+    return finding
+
+
+def _at(data: Any, path: JsonPath) -> Any:
+    for part in path:
+        data = data[part]
+    return data
