@@ -124,7 +124,10 @@ class TestSchema:
     def test_json_of_migrate_and_status(self, run, empty, monkeypatch):
         monkeypatch.setenv(DSN_VARIABLE, empty.dsn)
         _, out, _ = run("migrate", "--only", "ops", "--json")
-        assert [each["name"] for each in json.loads(out)["applied"]] == ["0001_ops"]
+        assert [each["name"] for each in json.loads(out)["applied"]] == [
+            "0001_ops",
+            "0006_ops_loaded_file_oid",
+        ]
         code, out, _ = run("status", "--json")
         found = json.loads(out)
         assert (code, found["up_to_date"]) == (1, False)
