@@ -15,10 +15,14 @@ import pytest
 from windlass.warehouse import errors
 
 
+# The text that the wheel carries, so that it is tested without the source too. Where the importlib_metadata package
+# is loaded, as by Airflow, its own finder moves the text into a header.
+_METADATA = metadata("windlass-warehouse")
+README = str(_METADATA["Description"] or _METADATA.get_payload())
+
+
 def blocks(language: str) -> list[str]:
-    # The text that the wheel carries, so that it is tested without the source too.
-    readme = metadata("windlass-warehouse").get_payload()
-    return re.findall(rf"```{language}\n(.*?)```", readme, flags=re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
 
 
 def run_python(code: str, folder: Path) -> list[str]:
@@ -69,9 +73,8 @@ def test_the_tasks_from_the_readme_are_valid() -> None:
 
 @pytest.mark.unit
 def test_the_readme_lists_every_error() -> None:
-    readme = metadata("windlass-warehouse").get_payload()
     listed = {
-        name: code for code, name in re.findall(r"^\| (WWH\d{3}) \| `(\w+)` \|", readme, flags=re.MULTILINE)
+        name: code for code, name in re.findall(r"^\| (WWH\d{3}) \| `(\w+)` \|", README, flags=re.MULTILINE)
     }
     defined = {name: getattr(errors, name).code for name in errors.__all__ if name.endswith("Error")}
     assert listed == defined

@@ -89,7 +89,8 @@ def _serves(command_line: bytes, home: Path) -> bool:
 
 
 def _command_line(pid: int) -> bytes:
-    return _read(pid, "cmdline")
+    line = _read(pid, "cmdline")
+    return line if line.strip(b"\0") else b""
 
 
 def _may_become_a_program(pid: int) -> bool:
