@@ -225,6 +225,20 @@ def test_a_malformed_config_is_shown_with_its_place_and_nothing_starts(stack: St
     assert "Postgres up" not in done.err
 
 
+def test_what_airflow_itself_refuses_is_told_as_airflow_tells_it(stack: Stack, config: Config) -> None:
+    folder = Path(config.write(one="true"))
+    file = folder / "shop_trial_v1" / "dag.json"
+    content = json.loads(file.read_text())
+    python = "airflow.providers.standard.operators.python.PythonOperator"
+    content["tasks"]["one"] = {"operator": python, "args": {"python_callable": "no callable"}}
+    file.write_text(json.dumps(content))
+    done = stack.run("demo", "--config", str(folder))
+    assert done.code == 1
+    assert "python_callable" in done.err
+    assert "Airflow's DAG processor" in done.err
+    assert stack.processes() == []
+
+
 def test_misuse_exits_with_2_and_says_what_was_meant(stack: Stack, config: Config, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -14,9 +14,8 @@ import pytest
 
 from windlass.warehouse import errors
 
-
-# The text that the wheel carries, so that it is tested without the source too. Where the importlib_metadata package
-# is loaded, as by Airflow, its own finder moves the text into a header.
+# The text that the wheel carries, so that it is tested without the source too. Where the importlib_metadata
+# package is loaded, as by Airflow, its own finder moves the text into a header.
 _METADATA = metadata("windlass-warehouse")
 README = str(_METADATA["Description"] or _METADATA.get_payload())
 
