@@ -108,6 +108,13 @@ def test_people_see_tasks_rows_and_anomalies() -> None:
     ]  # fmt: skip
 
 
+def test_a_run_whose_every_row_was_rejected_says_so_with_the_kinds() -> None:
+    refused = {"landed": 3, "rejected": 3, "rejected_by_kind": {"orphan": 2, "null": 1}}
+    text = printed(report(outcome("publish", result=refused)))
+    assert "Nothing was published" in text
+    assert "2 orphan" in text
+
+
 def test_a_run_that_published_nothing_tells_of_no_rows() -> None:
     assert "Rows:" not in printed(report(outcome("one")))
 
