@@ -107,7 +107,7 @@ def _demo(settings: Settings, config: Path | None, dag_id: str | None, *, keep: 
     layout = Layout(settings.state_dir.resolve())
     layout.prepare()
     os.environ["AIRFLOW_HOME"] = str(layout.airflow_home)
-    run = Demo(settings, find_target(config, dag_id), keep, Progress())
+    run = Demo(settings, layout, find_target(config, dag_id), keep, Progress())
     report = run.run()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     report.print(console)

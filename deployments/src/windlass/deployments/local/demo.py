@@ -42,11 +42,13 @@ class Demo:
 
     Args:
         settings: The user's settings.
+        layout: The prepared state folder.
         target: Which DAG to run, already checked.
         keep: Leave Airflow with its UI and Postgres running.
     """
 
     settings: Settings
+    layout: Layout
     target: Target
     keep: bool
     progress: Progress
@@ -59,18 +61,10 @@ class Demo:
             DeploymentError: With what happened and what to do.
         """
         began = time.monotonic()
-        layout = Layout(self.settings.state_dir.resolve())
-        layout.prepare()
+        layout = self.layout
         with exclusive(layout.root), ExitStack() as stack:
             check_seed(layout, self.settings)
-            kept = kept_host(layout) is not None
-            if sweep(layout):
-                left = (
-                    "the Airflow that --keep had left running"
-                    if kept
-                    else "processes that an earlier run had left"
-                )
-                self.progress.say(f"Ended {left}.")
+            self._end_leftovers()
             # Only a UI that stays needs an address to remember; two demos at once must not race for it.
             port = choose_port(
                 self.settings.api_port, 8080 if self.keep else 0, option="--api-port", host=self.settings.host
@@ -114,6 +108,16 @@ class Demo:
             rows=count_rows(finished.tasks),
             anomalies=anomalies,
         )
+
+    def _end_leftovers(self) -> None:
+        kept = kept_host(self.layout) is not None
+        if sweep(self.layout):
+            left = (
+                "the Airflow that --keep had left running"
+                if kept
+                else "processes that an earlier run had left"
+            )
+            self.progress.say(f"Ended {left}.")
 
     @contextmanager
     def _postgres(self, layout: Layout) -> Iterator[EmbeddedPostgres]:
