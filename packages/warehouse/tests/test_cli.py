@@ -126,7 +126,6 @@ class TestSchema:
         _, out, _ = run("migrate", "--only", "ops", "--json")
         assert [each["name"] for each in json.loads(out)["applied"]] == [
             "0001_ops",
-            "0006_ops_loaded_file_oid",
         ]
         code, out, _ = run("status", "--json")
         found = json.loads(out)

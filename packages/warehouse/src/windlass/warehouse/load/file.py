@@ -174,8 +174,7 @@ def _claim(
 def _forget_removed(cursor: psycopg.Cursor[Any], target: Table) -> None:
     """Forget the files of a table that was emptied, or dropped and created again: their rows are gone.
 
-    One statement, so that a load committed meanwhile is seen with its rows or not at all. Rows noted before
-    the ledger knew object ids are taken for this table's.
+    One statement, so that a load committed meanwhile is seen with its rows or not at all.
     """
     cursor.execute(
         sql.SQL(

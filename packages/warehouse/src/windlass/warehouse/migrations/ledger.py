@@ -23,8 +23,8 @@ select version, name, checksum, package_version, applied_by, applied_at, duratio
 from ops.schema_migration order by version
 """
 _RECORD = """
-insert into ops.schema_migration (version, name, checksum, package_version, duration_ms)
-values (%s, %s, %s, %s, %s)
+insert into ops.schema_migration (collection, version, name, checksum, package_version, duration_ms)
+values ('windlass', %s, %s, %s, %s, %s)
 returning version, name, checksum, package_version, applied_by, applied_at, duration_ms
 """
 
