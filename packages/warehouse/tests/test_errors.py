@@ -10,6 +10,7 @@ import pytest
 
 from windlass.warehouse import errors
 from windlass.warehouse.errors import (
+    FencedError,
     FileProblem,
     FileRejectedError,
     MigrationLockedError,
@@ -21,6 +22,7 @@ from windlass.warehouse.errors import (
     TableError,
     WarehouseError,
 )
+from windlass.warehouse.identity import TaskIdentity
 
 pytestmark = pytest.mark.unit
 
@@ -40,6 +42,7 @@ def _tree(base: type[WarehouseError]) -> list[type[WarehouseError]]:
         FileRejectedError("sales.csv", (FileProblem(3, 7, "No number."),), advice="Correct it."),
         StatementError("No such column.", file="a.sql", line=2, column=4, sqlstate="42703"),
         ParameterError("No value.", parameter="first_day"),
+        FencedError(TaskIdentity("sales", "manual", "load", 3), ti_id="0190"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from windlass.warehouse.errors import FileProblem, FileRejectedError, LoadError
-from windlass.warehouse.load.context import RunContext
+from windlass.warehouse.identity import RunContext
 from windlass.warehouse.load.file import FileResult, load_file
 from windlass.warehouse.testing.server import WarehouseDatabase
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from windlass.warehouse.errors import LoadError, PublishError, StatementError, TableError
-from windlass.warehouse.load.context import RunContext
+from windlass.warehouse.identity import RunContext
 from windlass.warehouse.publish import Lookup, PublishResult, publish
 from windlass.warehouse.testing.server import WarehouseDatabase
 

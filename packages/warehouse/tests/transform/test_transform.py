@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from windlass.warehouse.errors import LoadError, ParameterError, StatementError
-from windlass.warehouse.load.context import RunContext
+from windlass.warehouse.identity import RunContext
 from windlass.warehouse.testing.server import WarehouseDatabase
 from windlass.warehouse.transform import StatementResult, transform
 

@@ -25,6 +25,9 @@ WarehouseError                    WWH000  base of all
     +-- StatementError            WWH530  a SQL statement failed; its transaction was rolled back
     +-- ParameterError            WWH531  a bound parameter is missing, unknown or cannot be bound
     +-- PublishError              WWH540  rows would have been lost, doubled or published ambiguously
+    +-- WatermarkError            WWH550  new rows cannot be told from old ones
+    +-- HistoryError              WWH560  a slowly changing dimension's history would be ambiguous or lost
+    +-- FencedError               WWH600  a later try of the task has taken over
 ```
 
 Each message says what happened and where; `advice` says what to do next. All of them pickle, attributes
@@ -36,13 +39,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from windlass.warehouse.identity import TaskIdentity
+
 __all__ = [
     "AuthenticationError",
     "ConnectionFailedError",
     "DatabaseMissingError",
     "EmbeddedError",
+    "FencedError",
     "FileProblem",
     "FileRejectedError",
+    "HistoryError",
     "InvalidDsnError",
     "LoadError",
     "MigrationEditedError",
@@ -62,6 +69,7 @@ __all__ = [
     "StatementError",
     "TableError",
     "WarehouseError",
+    "WatermarkError",
 ]
 
 
@@ -332,3 +340,35 @@ class PublishError(LoadError):
     """Publishing stopped because a row would have been lost, doubled or chosen at random."""
 
     code = "WWH540"
+
+
+class WatermarkError(LoadError):
+    """New rows cannot be told from old ones, so that some could be missed."""
+
+    code = "WWH550"
+
+
+class HistoryError(LoadError):
+    """A slowly changing dimension's history would be ambiguous, or some of it lost."""
+
+    code = "WWH560"
+
+
+class FencedError(LoadError):
+    """A try that was given up still lives and wanted to write; a later try of its task has taken over.
+
+    Attributes:
+        identity: The task instance.
+        ti_id: Airflow's id of the try that was refused.
+    """
+
+    code = "WWH600"
+
+    def __init__(self, identity: TaskIdentity, *, ti_id: str) -> None:
+        super().__init__(
+            f"A later try of {identity} has taken over; what this one ({ti_id}) wrote was rolled back.",
+            advice="Nothing to do: the later try does the work. "
+            "Its log is under the same task instance, with a higher try number.",
+        )
+        self.identity = identity
+        self.ti_id = ti_id

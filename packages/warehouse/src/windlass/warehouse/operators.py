@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import BaseOperator
 
 if TYPE_CHECKING:
-    from windlass.warehouse.load.context import RunContext
+    from windlass.warehouse.identity import RunContext
     from windlass.warehouse.load.table import PgConnection
 
 __all__ = ["ExtractLoadOperator", "LoadFileOperator", "PublishOperator", "TransformOperator"]
@@ -58,7 +58,7 @@ class _WarehouseOperator(BaseOperator):
 
 
 def _run_context(context: Mapping[str, Any]) -> RunContext:
-    from windlass.warehouse.load.context import RunContext
+    from windlass.warehouse.identity import RunContext
 
     instance = context["ti"]
     return RunContext(

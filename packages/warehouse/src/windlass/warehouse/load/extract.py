@@ -13,7 +13,8 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from windlass.warehouse.errors import LoadError
-from windlass.warehouse.load.context import NO_TASK, RunContext
+from windlass.warehouse.fence import writing
+from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.load.copying import (
     Mode,
     columns_named,
@@ -85,7 +86,7 @@ def extract_load(
     script = read_script(sql=sql, sql_file=sql_file)
     origin = connection if source is None else source
     try:
-        with connection.transaction():
+        with writing(connection, context):
             target = describe_table(connection, table)
             if mode == "replace":
                 lock_for_replacing(connection, target)

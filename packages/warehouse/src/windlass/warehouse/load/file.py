@@ -17,7 +17,8 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from windlass.warehouse.errors import FileProblem, FileRejectedError, LoadError
-from windlass.warehouse.load.context import NO_TASK, RunContext
+from windlass.warehouse.fence import writing
+from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.load.copying import Mode, copy_statement, lock_for_replacing, remove_old_rows
 from windlass.warehouse.load.csv_file import diagnose_csv, header_places
 from windlass.warehouse.load.diagnosis import Diagnosis
@@ -94,7 +95,7 @@ def load_file(
     try:
         _require_regular(path)
         digest = _digest(path)
-        with connection.transaction():
+        with writing(connection, context):
             target = describe_table(connection, table)
             known_rows = _claim(connection, target, path, digest, mode=mode, context=context)
             if known_rows is not None:

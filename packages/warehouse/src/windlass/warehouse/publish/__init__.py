@@ -13,7 +13,8 @@ from typing import Any
 import psycopg
 
 from windlass.warehouse.errors import PublishError
-from windlass.warehouse.load.context import NO_TASK, RunContext
+from windlass.warehouse.fence import writing
+from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.load.table import PgConnection, describe_table
 from windlass.warehouse.publish.model import Lookup, LookupOptions, PublishResult
 from windlass.warehouse.publish.plan import make_plan
@@ -80,7 +81,7 @@ def publish(
     if not key:
         raise PublishError("No key is given.", advice="Give the columns of the target's primary key.")
     try:
-        with connection.transaction(), workspace(connection):
+        with writing(connection, context), workspace(connection):
             target = describe_table(connection, table)
             candidate = land(connection, query, source_table=source_table)
             plan = make_plan(

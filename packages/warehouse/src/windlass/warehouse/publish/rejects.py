@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.load.context import RunContext
+from windlass.warehouse.identity import RunContext
 from windlass.warehouse.load.table import PgConnection, doubled
 from windlass.warehouse.publish.audit import AUDIT, CANDIDATE, FAILED, ORD, PROBLEM
 from windlass.warehouse.publish.plan import Plan

@@ -15,7 +15,8 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from windlass.warehouse.errors import LoadError
-from windlass.warehouse.load.context import NO_TASK, RunContext
+from windlass.warehouse.fence import writing
+from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.load.table import PgConnection
 from windlass.warehouse.transform.bind import BoundStatement, bind, check_parameters, explain_failure
 from windlass.warehouse.transform.script import read_script
@@ -85,7 +86,7 @@ def transform(
     values = check_parameters(script, statements, parameters or {}, context.parameters())
     bound = [bind(connection, script, statement, values) for statement in statements]
     rows: tuple[dict[str, Any], ...] = ()
-    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+    with writing(connection, context), connection.cursor(row_factory=tuple_row) as cursor:
         done = [_execute(cursor, statement) for statement in bound]
         if bound and cursor.description:
             rows = _result(cursor, bound[-1])
