@@ -9,7 +9,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.load.table import Column, PgConnection, names
+from windlass.warehouse.load.merge import differ, insert_absent, matches, update_differing
+from windlass.warehouse.load.table import Column, PgConnection
 from windlass.warehouse.publish.audit import AUDIT, ORD, positions
 from windlass.warehouse.publish.duplicates import find_taken, good_rows, resolve_duplicates
 from windlass.warehouse.publish.meddling import Meddlers, Tally, find_dropped, read_meddlers
@@ -85,14 +86,14 @@ def _write(
 def _absent(plan: Plan) -> sql.Composed:
     """The positions of good rows whose key the target does not have."""
     return sql.SQL("select a.{} from {} as a where {} and not exists (select from {} as t where {})").format(
-        ORD, AUDIT, good_rows("a"), plan.target.name.identifier, _matches(plan)
+        ORD, AUDIT, good_rows("a"), plan.target.name.identifier, matches(plan.key)
     )
 
 
 def _differing(plan: Plan) -> sql.Composed:
     """The positions of good rows that differ from the target's row of the same key."""
     return sql.SQL("select a.{} from {} as a join {} as t on {} where {} and ({})").format(
-        ORD, AUDIT, plan.target.name.identifier, _matches(plan), good_rows("a"), _changed(plan)
+        ORD, AUDIT, plan.target.name.identifier, matches(plan.key), good_rows("a"), differ(_values(plan))
     )
 
 
@@ -124,56 +125,15 @@ def _upsert(connection: PgConnection, plan: Plan, first: int, last: int, *, rows
     return inserted, updated
 
 
-def _matches(plan: Plan) -> sql.Composed:
-    return sql.SQL(" and ").join(sql.SQL("t.{0} = a.{0}").format(sql.Identifier(name)) for name in plan.key)
-
-
 def _update(connection: PgConnection, plan: Plan, where: sql.Composed) -> int:
-    columns = _values(plan)
-    if not columns:
-        return 0
-    done = connection.execute(
-        sql.SQL("update {} as t set {} from {} as a where {} and {} and ({})").format(
-            plan.target.name.identifier,
-            sql.SQL(", ").join(
-                sql.SQL("{0} = a.{0}").format(sql.Identifier(column.name)) for column in columns
-            ),
-            AUDIT,
-            _matches(plan),
-            where,
-            _changed(plan),
-        )
-    )
-    return done.rowcount
+    statement = update_differing(plan.target, AUDIT, columns=plan.written, key=plan.key, where=where)
+    return connection.execute(statement).rowcount if statement else 0
 
 
 def _values(plan: Plan) -> list[Column]:
     return [column for column in plan.written if column.name not in plan.key]
 
 
-def _changed(plan: Plan) -> sql.Composable:
-    return sql.SQL(" or ").join(map(_differs, _values(plan))) if _values(plan) else sql.SQL("false")
-
-
-def _differs(column: Column) -> sql.Composed:
-    test = "t.{0} is distinct from a.{0}" if column.comparable else "t.{0}::text is distinct from a.{0}::text"
-    return sql.SQL(test).format(sql.Identifier(column.name))
-
-
 def _insert(connection: PgConnection, plan: Plan, where: sql.Composed) -> int:
-    written = [column.name for column in plan.written]
-    done = connection.execute(
-        sql.SQL(
-            "insert into {} ({}) select {} from {} as a where {} and not exists (select from {} as t "
-            "where {})"
-        ).format(
-            plan.target.name.identifier,
-            names(written),
-            sql.SQL(", ").join(sql.SQL("a.{}").format(sql.Identifier(name)) for name in written),
-            AUDIT,
-            where,
-            plan.target.name.identifier,
-            _matches(plan),
-        )
-    )
-    return done.rowcount
+    statement = insert_absent(plan.target, AUDIT, columns=plan.written, key=plan.key, where=where)
+    return connection.execute(statement).rowcount
