@@ -14,6 +14,10 @@ WarehouseError                    WWH000  base of all
 |   +-- MigrationUnknownError     WWH202  the database is newer than this package
 |   +-- MigrationLockedError      WWH203  someone else is migrating, or holds a table
 |   +-- MigrationFailedError      WWH204  a migration's SQL failed; it was rolled back
+|   +-- MigrationFilesError       WWH205  files of migrations are misnamed, unreadable or contradict each other
+|   +-- MigrationUnfinishedError  WWH206  a migration outside a transaction has left something to clear up
+|   +-- BaselineRefusedError      WWH207  the database does not hold what would be noted as applied
+|   +-- ScratchError              WWH208  there is no scratch database to compare with
 +-- EmbeddedError                 WWH300  the embedded server cannot be run, for another reason than these:
 |   +-- PortTakenError            WWH301  another process listens on the port
 |   +-- StartFailedError          WWH302  the server ended, or was not ready in time
@@ -43,6 +47,7 @@ from windlass.warehouse.identity import TaskIdentity
 
 __all__ = [
     "AuthenticationError",
+    "BaselineRefusedError",
     "ConnectionFailedError",
     "DatabaseMissingError",
     "EmbeddedError",
@@ -55,7 +60,9 @@ __all__ = [
     "MigrationEditedError",
     "MigrationError",
     "MigrationFailedError",
+    "MigrationFilesError",
     "MigrationLockedError",
+    "MigrationUnfinishedError",
     "MigrationUnknownError",
     "MissingExtraError",
     "NotRunningError",
@@ -63,6 +70,7 @@ __all__ = [
     "PermissionDeniedError",
     "PortTakenError",
     "PublishError",
+    "ScratchError",
     "SeedError",
     "ServerUnreachableError",
     "StartFailedError",
@@ -173,9 +181,17 @@ class MigrationError(WarehouseError):
 
 
 class MigrationEditedError(MigrationError):
-    """An applied migration's file is not what was applied."""
+    """Applied migrations' files are not what was applied.
+
+    Attributes:
+        migrations: Names of all of them, in order; `migration` is the first.
+    """
 
     code = "WWH201"
+
+    def __init__(self, message: str, *, migrations: tuple[str, ...], advice: str = "") -> None:
+        super().__init__(message, migration=migrations[0], advice=advice)
+        self.migrations = migrations
 
 
 class MigrationUnknownError(MigrationError):
@@ -204,6 +220,57 @@ class MigrationFailedError(MigrationError):
     """A migration's SQL failed and was rolled back."""
 
     code = "WWH204"
+
+
+class MigrationFilesError(MigrationError):
+    """Files of migrations cannot be used; nothing was applied.
+
+    Attributes:
+        problems: All that is wrong with them, each beginning with a path.
+    """
+
+    code = "WWH205"
+
+    def __init__(self, problems: tuple[str, ...], *, advice: str = "") -> None:
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        super().__init__(
+            "\n".join([f"Nothing was done: {count} with migration files.", *problems]), advice=advice
+        )
+        self.problems = problems
+
+
+class MigrationUnfinishedError(MigrationError):
+    """A migration that runs outside a transaction stopped in the middle.
+
+    Attributes:
+        leftovers: What it left, e.g. the names of invalid indexes, quoted where needed.
+    """
+
+    code = "WWH206"
+
+    def __init__(self, message: str, *, migration: str, leftovers: tuple[str, ...], advice: str = "") -> None:
+        super().__init__(message, migration=migration, advice=advice)
+        self.leftovers = leftovers
+
+
+class BaselineRefusedError(MigrationError):
+    """Migrations cannot be noted as applied.
+
+    Attributes:
+        objects: What the database lacks or has otherwise, one line each; empty when the ledger is in the way.
+    """
+
+    code = "WWH207"
+
+    def __init__(self, message: str, *, objects: tuple[str, ...] = (), advice: str = "") -> None:
+        super().__init__("\n".join([message, *objects]), advice=advice)
+        self.objects = objects
+
+
+class ScratchError(MigrationError):
+    """There is no scratch database to apply migrations into, or they do not apply there."""
+
+    code = "WWH208"
 
 
 class EmbeddedError(WarehouseError):

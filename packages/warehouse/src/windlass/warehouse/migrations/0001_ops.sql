@@ -10,6 +10,7 @@ create table ops.schema_migration (
     checksum text not null check (length(checksum) = 64),
     package_version text not null,
     baselined boolean not null default false,
+    finished boolean not null default true,
     applied_by text not null default current_user,
     applied_at timestamptz not null default now(),
     duration_ms double precision not null check (duration_ms >= 0),
@@ -23,8 +24,9 @@ comment on column ops.schema_migration.name is 'File name without its suffix, e.
 comment on column ops.schema_migration.checksum is 'SHA-256 of the file''s text with line ends as \n, in lower-case hex.';
 comment on column ops.schema_migration.package_version is 'Version of windlass-warehouse that applied it.';
 comment on column ops.schema_migration.baselined is 'Whether it was only noted, because the database held its objects already.';
+comment on column ops.schema_migration.finished is 'False while a migration runs outside a transaction; if it stays so, its end is not known.';
 comment on column ops.schema_migration.applied_by is 'Database role that applied it.';
-comment on column ops.schema_migration.applied_at is 'Start of the transaction that applied it.';
+comment on column ops.schema_migration.applied_at is 'When it was begun.';
 comment on column ops.schema_migration.duration_ms is 'Time its statements took, in milliseconds.';
 
 create table ops.load_watermark (
