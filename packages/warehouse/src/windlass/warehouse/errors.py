@@ -14,7 +14,7 @@ WarehouseError                    WWH000  base of all
 |   +-- MigrationUnknownError     WWH202  the database is newer than this package
 |   +-- MigrationLockedError      WWH203  someone else is migrating, or holds a table
 |   +-- MigrationFailedError      WWH204  a migration's SQL failed; it was rolled back
-|   +-- MigrationFilesError       WWH205  files of migrations are misnamed, unreadable or contradict each other
+|   +-- MigrationFilesError       WWH205  files of migrations are misnamed, unreadable or at odds
 |   +-- MigrationUnfinishedError  WWH206  a migration outside a transaction has left something to clear up
 |   +-- BaselineRefusedError      WWH207  the database does not hold what would be noted as applied
 |   +-- ScratchError              WWH208  there is no scratch database to compare with

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from windlass.warehouse.migrations.files import Migration, load_migrations
+from windlass.warehouse.migrations.files import Migration
+from windlass.warehouse.migrations.folders import MigrationFolder, load_migrations
 from windlass.warehouse.migrations.ledger import Applied
-from windlass.warehouse.migrations.runner import MigrationState, MigrationStatus, migrate, status
+from windlass.warehouse.migrations.runner import MigrationProgress, migrate, pending
+from windlass.warehouse.migrations.state import MigrationState, MigrationStatus, status
 
 __all__ = [
     "Applied",
     "Migration",
+    "MigrationFolder",
+    "MigrationProgress",
     "MigrationState",
     "MigrationStatus",
     "load_migrations",
     "migrate",
+    "pending",
     "status",
 ]

@@ -1,0 +1,89 @@
+"""One migrator at a time, no wait without an end, and nothing half done when one dies."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from windlass.warehouse.connection import connect
+from windlass.warehouse.errors import MigrationFailedError, MigrationLockedError
+from windlass.warehouse.migrations import Migration, MigrationState, load_migrations, migrate, status
+from windlass.warehouse.migrations.locks import ADVISORY_LOCK
+
+KNOWN = load_migrations()
+
+
+def _extra(sql: str) -> tuple[Migration, ...]:
+    return (*KNOWN, Migration(version=9000, name="9000_ops_extra", group="ops", sql=sql))
+
+
+MIGRATOR = """
+import sys
+from windlass.warehouse.migrations import migrate
+sys.stdin.readline()
+print(len(migrate(sys.argv[1])))
+"""
+
+
+@pytest.mark.integration
+class TestConcurrency:
+    def test_two_migrators_at_once_apply_everything_once(self, empty, start_python):
+        both = [start_python(MIGRATOR, empty.dsn) for _ in range(2)]
+        for process in both:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        answers = [process.communicate(timeout=60) for process in both]
+        assert [process.returncode for process in both] == [0, 0], answers
+        assert sorted(int(out) for out, _ in answers) == [0, len(KNOWN)]
+        assert {each.state for each in status(empty.dsn)} == {MigrationState.APPLIED}
+
+    def test_who_holds_the_lock_is_named_when_the_wait_is_over(self, empty):
+        with connect(empty.dsn, application_name="stuck deployment") as holder:
+            holder.execute("select pg_advisory_lock(%s)", (ADVISORY_LOCK,))
+            pid = holder.info.backend_pid
+            with pytest.raises(MigrationLockedError, match=rf"pid {pid} \(stuck deployment, user") as caught:
+                migrate(empty.dsn, lock_wait=0.05)
+            assert len(caught.value.holders) == 1
+
+    def test_a_lock_in_another_database_is_no_hindrance(self, empty, warehouse):
+        with warehouse.connect() as holder:
+            holder.execute("select pg_advisory_lock(%s)", (ADVISORY_LOCK,))
+            assert len(migrate(empty.dsn, lock_wait=0.05)) == len(KNOWN)
+
+    def test_the_lock_is_free_after_a_failure(self, empty):
+        with pytest.raises(MigrationFailedError):
+            migrate(empty.dsn, migrations=_extra("select 1 / 0"))
+        assert migrate(empty.dsn, lock_wait=0.05) == ()
+
+    def test_a_table_in_use_is_waited_for_with_an_end(self, warehouse):
+        change = _extra("alter table ops.loaded_file add column size bigint;")
+        with warehouse.connect() as reader:
+            reader.execute("select count(*) from ops.loaded_file")
+            with pytest.raises(MigrationLockedError, match=r"9000_ops_extra waited 0\.05 s for a table"):
+                migrate(warehouse.dsn, lock_timeout=0.05, migrations=change)
+        assert [each.name for each in migrate(warehouse.dsn, migrations=change)] == ["9000_ops_extra"]
+
+    def test_a_migrator_that_is_killed_leaves_nothing_half_done(self, warehouse):
+        slow = _extra("create table ops.half (a integer); select pg_sleep(600);")
+        failures = []
+
+        def run():
+            try:
+                migrate(warehouse.dsn, migrations=slow)
+            except MigrationFailedError as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        with warehouse.connect(autocommit=True) as killer:
+            find = (
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+                "and application_name = 'windlass-warehouse migrate' and wait_event = 'PgSleep'"
+            )
+            while not killer.execute(find).fetchall():
+                assert thread.is_alive()
+            thread.join(timeout=30)
+            assert "terminat" in str(failures[0])
+            assert killer.execute("select to_regclass('ops.half')").fetchone() == (None,)
+        assert migrate(warehouse.dsn, lock_wait=1) == ()
