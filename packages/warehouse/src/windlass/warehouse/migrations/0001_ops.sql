@@ -102,6 +102,22 @@ comment on column ops.rejected_file_row.task_id is 'Task that rejected it; null 
 comment on column ops.rejected_file_row.map_index is 'Index of the mapped task instance, -1 when the task is not mapped.';
 comment on column ops.rejected_file_row.rejected_at is 'When it was rejected.';
 
+create table ops.scd2_target (
+    target_table text primary key,
+    target_oid oid not null,
+    mode text not null check (mode in ('snapshot', 'changes')),
+    key_columns text [] not null check (cardinality(key_columns) >= 1),
+    has_versions boolean not null,
+    applied_at timestamptz not null default now()
+);
+comment on table ops.scd2_target is 'Slowly changing dimensions and how their history is kept; what is noted of them holds for this table, key and mode alone.';
+comment on column ops.scd2_target.target_table is 'The dimension, schema.name, each part quoted where needed.';
+comment on column ops.scd2_target.target_oid is 'Its object id: a table that was dropped and created again begins anew.';
+comment on column ops.scd2_target.mode is 'snapshot: each application shows the whole state at an instant. changes: each row says how its key is from then on.';
+comment on column ops.scd2_target.key_columns is 'Columns of its natural key, in the order of scd2_mark.row_key.';
+comment on column ops.scd2_target.has_versions is 'Whether it had rows after the last application: one found empty later was emptied by somebody, and begins anew.';
+comment on column ops.scd2_target.applied_at is 'When something was applied to it last.';
+
 create table ops.scd2_snapshot (
     target_table text not null,
     target_oid oid not null,
