@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from windlass.warehouse.errors import (
     MigrationEditedError,
@@ -13,7 +14,8 @@ from windlass.warehouse.errors import (
     MigrationUnknownError,
     PermissionDeniedError,
 )
-from windlass.warehouse.migrations import Migration, MigrationState, load_migrations, migrate, status
+from windlass.warehouse.migrations import Migration, MigrationState, load_migrations, migrate, pending, status
+from windlass.warehouse.migrations.locks import ADVISORY_LOCK
 
 KNOWN = load_migrations()
 
@@ -121,3 +123,122 @@ class TestStatus:
     def test_reading_needs_a_privilege_and_says_so(self, warehouse, limited_role):
         with pytest.raises(PermissionDeniedError, match="reading the migrations' ledger"):
             status(limited_role(warehouse.dsn))
+
+
+@pytest.mark.integration
+class TestFolders:
+    def test_a_team_s_migrations_follow_ours_and_are_noted_under_its_name(self, empty, make_folder):
+        sales = make_folder("sales", v0001_sales="create schema sales; create table sales.a (b integer);")
+        done = migrate(empty.dsn, folders=[sales])
+        assert [each.title for each in done] == [*(each.name for each in KNOWN), "sales/0001_sales"]
+        with empty.connect() as connection:
+            query = (
+                "select collection, version, baselined, finished from ops.schema_migration where name = %s"
+            )
+            assert connection.execute(query, ("0001_sales",)).fetchall() == [("sales", 1, False, True)]
+        make_folder("sales", v0002_sales="alter table sales.a add column c text;")
+        assert [each.title for each in migrate(empty.dsn, folders=[sales])] == ["sales/0002_sales"]
+
+    def test_without_the_folder_ours_are_migrated_and_the_team_s_left_alone(self, empty, make_folder):
+        migrate(empty.dsn, folders=[make_folder(v0001_ops="create table ops.a (b integer);")], only={"ops"})
+        assert [each.group for each in migrate(empty.dsn)] == ["source", "staging", "warehouse"]
+        states = {each.title: each.state for each in status(empty.dsn)}
+        assert states.pop("sales/0001_ops") is MigrationState.UNCHECKED
+        assert set(states.values()) == {MigrationState.APPLIED}
+
+    def test_all_edited_files_of_all_collections_are_named_at_once(self, warehouse, make_folder):
+        folder = make_folder(v0001_sales="select 1", v0002_sales="select 2", v0003_sales="select 3")
+        migrate(warehouse.dsn, folders=[folder])
+        make_folder(v0001_sales="select 10", v0003_sales="select 30")
+        known = load_migrations([folder])
+        known = (replace(known[0], sql=known[0].sql + "-- new"), *known[1:])
+        with pytest.raises(MigrationEditedError, match=r"0001_ops.*sales/0001_sales.*sales/0003") as caught:
+            migrate(warehouse.dsn, migrations=known)
+        assert caught.value.migrations == ("0001_ops", "sales/0001_sales", "sales/0003_sales")
+
+    def test_a_file_that_is_gone_is_named(self, warehouse, make_folder):
+        folder = make_folder(v0001_sales="select 1", v0002_sales="select 2")
+        migrate(warehouse.dsn, folders=[folder])
+        (folder / "0001_sales.sql").unlink()
+        with pytest.raises(MigrationUnknownError, match=r"sales/0001_sales.*has no such file"):
+            migrate(warehouse.dsn, folders=[folder])
+        states = {each.title: each.state for each in status(warehouse.dsn, folders=[folder])}
+        assert states["sales/0001_sales"] is MigrationState.UNKNOWN
+
+    def test_what_a_migration_sets_for_its_session_reaches_neither_ledger_nor_the_next(
+        self, warehouse, make_folder
+    ):
+        role = f"team_{warehouse.name[-8:]}"
+        folder = make_folder(
+            v0001_sales=f"create role {role}; grant create on database {warehouse.name} to {role}; "
+            f"set role {role}; set search_path to nowhere; set datestyle to german; create schema sales;",
+            v0002_sales="create table ops.extra as select current_setting('search_path') as path;",
+        )
+        try:
+            first, _ = migrate(warehouse.dsn, folders=[folder])
+            assert first.applied_at is not None
+            with warehouse.connect() as connection:
+                found = connection.execute("select path from ops.extra").fetchone()
+                owner = connection.execute(
+                    "select nspowner::regrole::text from pg_namespace where nspname = 'sales'"
+                ).fetchone()
+            assert found == ('"$user", public',)
+            assert owner == (role,)
+        finally:
+            with warehouse.connect(autocommit=True) as connection:
+                connection.execute(f"drop owned by {role}; drop role {role}")
+
+
+@pytest.mark.integration
+class TestHowFar:
+    def test_to_stops_after_the_one_that_is_named(self, empty):
+        assert [each.name for each in migrate(empty.dsn, to="0002")] == ["0001_ops", "0002_source"]
+        assert [each.name for each in migrate(empty.dsn)] == ["0003_staging", "0004_warehouse"]
+
+    def test_pending_tells_what_would_be_applied_and_changes_nothing(self, empty, make_folder):
+        folder = make_folder(v0001_sales="select 1")
+        due = pending(empty.dsn, folders=[folder])
+        assert [each.title for each in due] == [*(each.name for each in KNOWN), "sales/0001_sales"]
+        with empty.connect() as connection:
+            assert connection.execute("select to_regnamespace('ops')").fetchone() == (None,)
+        migrate(empty.dsn, to="3")
+        assert [each.title for each in pending(empty.dsn, to="4")] == ["0004_warehouse"]
+
+    def test_pending_neither_waits_for_a_migrator_nor_keeps_one_waiting(self, warehouse):
+        with warehouse.connect() as holder:
+            holder.execute("select pg_advisory_lock(%s)", (ADVISORY_LOCK,))
+            assert pending(warehouse.dsn) == ()
+
+    def test_pending_refuses_what_migrate_refuses(self, warehouse):
+        edited = (replace(KNOWN[0], sql=KNOWN[0].sql + "-- new"), *KNOWN[1:])
+        with pytest.raises(MigrationEditedError, match="0001_ops"):
+            pending(warehouse.dsn, migrations=edited)
+
+    def test_each_migration_is_told_before_it_begins(self, empty):
+        told = []
+        migrate(empty.dsn, to="2", progress=told.append)
+        assert [(each.title, each.number, each.total) for each in told] == [
+            ("0001_ops", 1, 2),
+            ("0002_source", 2, 2),
+        ]
+
+
+@pytest.mark.integration
+class TestWhereNothingCanBeWritten:
+    def test_a_database_that_only_reads_is_told_so(self, empty):
+        dsn = make_conninfo(empty.dsn, options="-c default_transaction_read_only=on")
+        with pytest.raises(MigrationFailedError, match="this database only reads") as caught:
+            migrate(dsn)
+        assert "primary" in caught.value.advice
+
+    def test_a_role_that_only_reads_is_told_what_it_lacks(self, warehouse, limited_role, make_folder):
+        dsn = limited_role(warehouse.dsn)
+        role = conninfo_to_dict(dsn)["user"]
+        with warehouse.connect(autocommit=True) as connection:
+            connection.execute(
+                f"grant usage on schema ops to {role}; grant select on ops.schema_migration to {role}"
+            )
+            assert migrate(dsn) == ()
+            with pytest.raises(PermissionDeniedError, match="permission denied for database"):
+                migrate(dsn, folders=[make_folder(v0001_sales="create schema sales")])
+            connection.execute(f"drop owned by {role}")

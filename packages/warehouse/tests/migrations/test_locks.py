@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -24,6 +27,25 @@ from windlass.warehouse.migrations import migrate
 sys.stdin.readline()
 print(len(migrate(sys.argv[1])))
 """
+
+
+KILLED = """
+import sys
+from windlass.warehouse.migrations import migrate
+migrate(sys.argv[1], folders=[sys.argv[2]])
+"""
+
+
+def _await_migrator(database, condition):
+    query = (
+        "select pid from pg_stat_activity where datname = current_database() "
+        f"and application_name = 'windlass-warehouse migrate' and {condition}"
+    )
+    deadline = time.monotonic() + 30
+    with database.connect(autocommit=True) as connection:
+        while not (found := connection.execute(query).fetchall()):
+            assert time.monotonic() < deadline
+    return found[0][0]
 
 
 @pytest.mark.integration
@@ -64,6 +86,47 @@ class TestConcurrency:
                 migrate(warehouse.dsn, lock_timeout=0.05, migrations=change)
         assert [each.name for each in migrate(warehouse.dsn, migrations=change)] == ["9000_ops_extra"]
 
+    def test_who_uses_the_table_and_since_when_is_named(self, warehouse):
+        change = _extra("alter table ops.loaded_file add column size bigint;")
+        with connect(warehouse.dsn, application_name="nightly load") as load:
+            load.execute("select count(*) from ops.loaded_file")
+            pid = load.info.backend_pid
+            expected = (
+                rf"pid {pid} \(nightly load, user \w+, .*; idle in a transaction since "
+                r"[-\d]+ [:\d]+ UTC\) holds ops\.loaded_file"
+            )
+            with pytest.raises(MigrationLockedError, match=expected) as caught:
+                migrate(warehouse.dsn, lock_timeout=0.6, migrations=change)
+        assert len(caught.value.holders) == 1
+
+    def test_a_waiting_migration_starts_when_the_load_has_ended(self, warehouse):
+        change = _extra("alter table ops.loaded_file add column size bigint;")
+        with warehouse.connect() as load:
+            load.execute("lock table ops.loaded_file in row exclusive mode")
+            with ThreadPoolExecutor() as pool:
+                waiting = pool.submit(migrate, warehouse.dsn, lock_timeout=60, migrations=change)
+                _await_migrator(warehouse, "wait_event_type = 'Lock'")
+                load.commit()
+                assert [each.name for each in waiting.result(timeout=30)] == ["9000_ops_extra"]
+
+    @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
+    def test_after_kill_9_or_ctrl_c_nothing_is_half_done_and_the_next_run_succeeds(
+        self, warehouse, make_folder, start_python, signal_number
+    ):
+        slow = "create schema sales; create table sales.half (a integer); select pg_sleep(20);"
+        folder = make_folder(v0001_sales="create schema before", v0002_sales=slow)
+        process = start_python(KILLED, warehouse.dsn, folder)
+        backend = _await_migrator(warehouse, "wait_event = 'PgSleep'")
+        process.send_signal(signal_number)
+        process.wait(timeout=30)
+        # The server notices a dead client when it next writes to it, or here because it is told.
+        with warehouse.connect(autocommit=True) as killer:
+            killer.execute("select pg_terminate_backend(%s, 10000)", (backend,))
+            assert killer.execute("select to_regnamespace('sales')").fetchone() == (None,)
+        make_folder(v0002_sales="create schema sales")
+        done = migrate(warehouse.dsn, folders=[folder], lock_wait=0.05)
+        assert [each.title for each in done] == ["sales/0002_sales"]
+
     def test_a_migrator_that_is_killed_leaves_nothing_half_done(self, warehouse):
         slow = _extra("create table ops.half (a integer); select pg_sleep(600);")
         failures = []
@@ -84,6 +147,9 @@ class TestConcurrency:
             while not killer.execute(find).fetchall():
                 assert thread.is_alive()
             thread.join(timeout=30)
-            assert "terminat" in str(failures[0])
+            assert "The connection broke while migration 9000_ops_extra was applied: terminat" in str(
+                failures[0]
+            )
+            assert "status tells" in failures[0].advice
             assert killer.execute("select to_regclass('ops.half')").fetchone() == (None,)
         assert migrate(warehouse.dsn, lock_wait=1) == ()

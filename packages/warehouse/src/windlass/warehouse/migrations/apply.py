@@ -81,7 +81,7 @@ class Applier:
             if not self.connection.broken:
                 self.connection.execute(_RESET)
                 forget(self.connection, migration)
-                leftovers.refuse_new(error)
+                leftovers.refuse_new(error, self.watch.holders)
             raise
         duration_ms = (time.perf_counter() - started) * 1000
         self.connection.execute(_RESET)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,11 +86,17 @@ class Leftovers:
         if self.index is not None and not self.is_done:
             raise self._unfinished("cannot run: an earlier run was stopped half way", (self.index,))
 
-    def refuse_new(self, error: psycopg.Error) -> None:
-        """Stop after the migration failed if it left invalid indexes."""
+    def refuse_new(self, error: psycopg.Error, holders: Sequence[str]) -> None:
+        """Stop after the migration failed if it left invalid indexes.
+
+        Args:
+            error: Why it failed.
+            holders: Who kept it waiting.
+        """
         left = tuple(sorted(_invalid_indexes(self.connection) - self.before))
         if left:
-            raise self._unfinished(f"failed: {error.diag.message_primary or error}", left) from error
+            reason = ": ".join((f"failed: {error.diag.message_primary or error}", *holders))
+            raise self._unfinished(reason, left) from error
 
     def _unfinished(self, what: str, left: tuple[str, ...]) -> MigrationUnfinishedError:
         drops = " ".join(f"drop index concurrently {name};" for name in left)
