@@ -14,9 +14,10 @@ from windlass.warehouse import specs
 
 pytestmark = pytest.mark.unit
 
-ALL = [specs.EXTRACT_LOAD, specs.LOAD_FILE, specs.PUBLISH, specs.TRANSFORM]
+ALL = [specs.EXTRACT_LOAD, specs.INCREMENTAL_LOAD, specs.LOAD_FILE, specs.PUBLISH, specs.TRANSFORM]
 MINIMAL: dict[str, dict[str, Any]] = {
     "warehouse.extract_load": {"sql": "select 1", "table": "s.t"},
+    "warehouse.incremental_load": {"sql": "select 1", "table": "s.t", "watermark": "at", "key": ["id"]},
     "warehouse.load_file": {"file": "a.csv", "table": "s.t"},
     "warehouse.transform": {"sql_file": "a.sql"},
     "warehouse.publish": {"sql_file": "a.sql", "table": "s.t", "source_table": "s.l", "key": ["id"]},
@@ -43,7 +44,10 @@ def test_parameters_are_described_and_strict(spec: specs.OperatorSpec) -> None:
             spec.parameters.model_validate(broken)
 
 
-@pytest.mark.parametrize("name", ["warehouse.extract_load", "warehouse.transform", "warehouse.publish"])
+@pytest.mark.parametrize(
+    "name",
+    ["warehouse.extract_load", "warehouse.incremental_load", "warehouse.transform", "warehouse.publish"],
+)
 def test_sql_is_given_once(name: str) -> None:
     spec = next(spec for spec in ALL if spec.name == name)
     for sql in ({}, {"sql": "select 1", "sql_file": "a.sql"}):
@@ -61,6 +65,7 @@ def test_files_beside_the_config_are_marked_so() -> None:
     }
     assert marked == {
         ("warehouse.extract_load", "sql_file"),
+        ("warehouse.incremental_load", "sql_file"),
         ("warehouse.load_file", "file"),
         ("warehouse.publish", "sql_file"),
         ("warehouse.transform", "sql_file"),

@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "EXTRACT_LOAD",
+    "INCREMENTAL_LOAD",
     "LOAD_FILE",
     "PUBLISH",
     "TRANSFORM",
     "ExtractLoadParameters",
+    "IncrementalLoadParameters",
     "LoadFileParameters",
     "LookupParameters",
     "OperatorSpec",
@@ -61,6 +63,37 @@ class ExtractLoadParameters(_WithSql):
     mode: Literal["replace", "append"] = Field(
         "replace",
         description="replace: remove the table's rows first, in the same transaction. append: keep them.",
+    )
+
+
+class IncrementalLoadParameters(_WithSql):
+    """Parameters of `warehouse.incremental_load`."""
+
+    table: TableName = Field(description="Table to load, schema.name. Columns are matched by name.")
+    watermark: ColumnName = Field(
+        description="Column of the query that grows with every change: a timestamp, a date or a number."
+    )
+    key: Annotated[list[ColumnName], Field(min_length=1)] = Field(
+        description="Columns of the table's primary key or of a unique constraint; rows are upserted by it."
+    )
+    source_conn_id: str | None = Field(
+        None,
+        min_length=1,
+        description="Airflow connection to run the query on; the warehouse's own by default.",
+    )
+    overlap: str | int | float | None = Field(
+        None,
+        description="How far below the watermark to read again, for rows that are stamped late: a duration "
+        "such as 10m, or a number. 10s by default; needed for standbys and databases other than PostgreSQL.",
+    )
+    start: str | int | float | None = Field(
+        None, description="Where the first load begins; everything is read by default."
+    )
+    pipeline: str | None = Field(
+        None, min_length=1, description="Whose watermark it is; the DAG's and the task's id by default."
+    )
+    source_name: str | None = Field(
+        None, min_length=1, description="Which of the pipeline's watermarks it is; the table by default."
     )
 
 
@@ -140,6 +173,12 @@ EXTRACT_LOAD = OperatorSpec(
     "windlass.warehouse.operators.ExtractLoadOperator",
     ExtractLoadParameters,
     "Stream the rows of a query into a table, in one transaction and constant memory.",
+)
+INCREMENTAL_LOAD = OperatorSpec(
+    "warehouse.incremental_load",
+    "windlass.warehouse.operators.IncrementalLoadOperator",
+    IncrementalLoadParameters,
+    "Load the rows that are new or changed since the last load, by a watermark that misses none.",
 )
 LOAD_FILE = OperatorSpec(
     "warehouse.load_file",

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from windlass.warehouse.operators.extract_load import ExtractLoadOperator
+from windlass.warehouse.operators.incremental_load import IncrementalLoadOperator
 from windlass.warehouse.operators.load_file import LoadFileOperator
 from windlass.warehouse.operators.publish import PublishOperator
 from windlass.warehouse.operators.transform import TransformOperator
 
-__all__ = ["ExtractLoadOperator", "LoadFileOperator", "PublishOperator", "TransformOperator"]
+__all__ = [
+    "ExtractLoadOperator",
+    "IncrementalLoadOperator",
+    "LoadFileOperator",
+    "PublishOperator",
+    "TransformOperator",
+]

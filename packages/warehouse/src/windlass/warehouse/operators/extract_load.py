@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
-from windlass.warehouse.operators.base import WarehouseOperator
+from windlass.warehouse.operators.source import SourceOperator
 
 if TYPE_CHECKING:
     from windlass.warehouse.identity import RunContext
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ExtractLoadOperator"]
 
 
-class ExtractLoadOperator(WarehouseOperator):
+class ExtractLoadOperator(SourceOperator):
     """Stream the rows of a query into a table, in one transaction and constant memory.
 
     Args:
@@ -40,7 +39,6 @@ class ExtractLoadOperator(WarehouseOperator):
         table: str,
         sql: str | None = None,
         sql_file: str | None = None,
-        source_conn_id: str | None = None,
         parameters: dict[str, Any] | None = None,
         mode: Literal["replace", "append"] = "replace",
         **kwargs: Any,
@@ -49,7 +47,6 @@ class ExtractLoadOperator(WarehouseOperator):
         self.table = table
         self.sql = sql
         self.sql_file = sql_file
-        self.source_conn_id = source_conn_id
         self.parameters = parameters
         self.mode = mode
 
@@ -70,20 +67,3 @@ class ExtractLoadOperator(WarehouseOperator):
                     context=run,
                 )
             )
-
-    @contextmanager
-    def _source(self) -> Iterator[Any]:
-        from contextlib import closing
-
-        from airflow.providers.common.sql.hooks.sql import DbApiHook
-
-        from windlass.warehouse.hooks import WarehouseHook
-
-        if self.source_conn_id in (None, self.conn_id):
-            yield None
-        elif DbApiHook.get_connection(self.source_conn_id).conn_type == WarehouseHook.conn_type:
-            with self._connected(WarehouseHook(self.source_conn_id)) as source:
-                yield source
-        else:
-            with closing(DbApiHook.get_hook(self.source_conn_id).get_conn()) as source:
-                yield source
