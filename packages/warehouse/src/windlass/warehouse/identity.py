@@ -43,6 +43,7 @@ class RunContext:
         logical_date: Logical date of the DAG run, aware.
         max_tries: Highest try number before it fails for good; a clear raises it.
         ti_id: Airflow's id of this try, a UUID of version 7, ordered by time; new for each retry and clear.
+        generation: Counts the times the work was wanted: retries share one, a clear begins the next.
     """
 
     dag_id: str | None = None
@@ -53,6 +54,7 @@ class RunContext:
     logical_date: datetime | None = None
     max_tries: int | None = None
     ti_id: UUID | None = None
+    generation: int = 1
 
     @property
     def identity(self) -> TaskIdentity | None:

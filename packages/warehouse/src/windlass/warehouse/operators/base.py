@@ -31,11 +31,16 @@ class WarehouseOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Do the work; the dict becomes the task's XCom."""
         from windlass.warehouse.hooks import WarehouseHook
+        from windlass.warehouse.task import at_work, run_context
 
-        with self._connected(WarehouseHook(self.conn_id)) as connection:
-            result = self.work(connection, _run_context(context))
-        self.log.info(self.event, **{name: value for name, value in result.items() if name != "result"})
+        hook = WarehouseHook(self.conn_id)
+        with self._connected(hook) as connection, at_work(connection, run_context(context)) as run:
+            result = self.work(connection, run)
+            self._tell(result)
         return result
+
+    def _tell(self, result: Mapping[str, Any]) -> None:
+        self.log.info(self.event, **{name: value for name, value in result.items() if name != "result"})
 
     def work(self, connection: PgConnection, run: RunContext) -> dict[str, Any]:
         """What one operator does with the connection."""
@@ -54,17 +59,3 @@ class WarehouseOperator(BaseOperator):
         """Cancel what runs in the database, so that it is rolled back at once instead of finishing unseen."""
         for connection in self._connections:
             connection.cancel_safe(timeout=_CANCEL_SECONDS)
-
-
-def _run_context(context: Mapping[str, Any]) -> RunContext:
-    from windlass.warehouse.identity import RunContext
-
-    instance = context["ti"]
-    return RunContext(
-        dag_id=instance.dag_id,
-        run_id=instance.run_id,
-        task_id=instance.task_id,
-        map_index=instance.map_index,
-        try_number=instance.try_number,
-        logical_date=context.get("logical_date"),
-    )
