@@ -91,7 +91,7 @@ def test_partial_and_expression_indexes_are_no_key(connection: Connection) -> No
 def test_duplicate_and_null_keys_are_named(connection: Connection) -> None:
     with pytest.raises(LoadError, match=r"2 of the keys .*\(1, a\) 2 times, \(2, b\) 3 times"):
         merge(connection, *[("a", 1, "x", None)] * 2, *[("b", 2, None, None)] * 3)
-    with pytest.raises(LoadError, match="1 of the rows for .* have null"):
+    with pytest.raises(LoadError, match=r"1 of the rows for .* have null"):
         merge(connection, ("a", None, "x", None))
     assert rows(connection) == []
 

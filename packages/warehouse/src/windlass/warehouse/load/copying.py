@@ -48,12 +48,12 @@ def columns_named(table: Table, wanted: Iterable[str], *, source: str) -> tuple[
     return tuple(found.values())
 
 
-def copy_statement(table: Table, columns: Iterable[Column], options: str) -> sql.Composed:
+def copy_statement(table: Table, columns: Iterable[Column], options: sql.Composable) -> sql.Composed:
     """`copy ... from stdin` for some columns of a table."""
     return sql.SQL("copy {} ({}) from stdin with ({})").format(
         table.name.identifier,
         names(column.name for column in columns),
-        sql.SQL(options),
+        options,
     )
 
 

@@ -186,7 +186,7 @@ def _between(origin: PgConnection, connection: PgConnection, target: Table, quer
         options += ", encoding 'UTF8'"
         prefix = "copy (\n"
         text = f"{prefix}{query.text}\n) to stdout with ({options})"
-        statement = copy_statement(target, columns, options)
+        statement = copy_statement(target, columns, pgsql.SQL(options))
         with origin.cursor() as reader, connection.cursor() as writer:
             with writer.copy(statement) as into:
                 try:
@@ -241,7 +241,7 @@ def _from_cursor(
         found = [item[0] for item in reader.description]
         columns = columns_named(target, found, source="The query")
         with connection.cursor() as writer:
-            with writer.copy(copy_statement(target, columns, "format text")) as copy:
+            with writer.copy(copy_statement(target, columns, pgsql.SQL("format text"))) as copy:
                 while batch := reader.fetchmany(_BATCH):
                     for row in batch:
                         copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in row])

@@ -1,0 +1,187 @@
+"""Bad rows set aside, all the good ones loaded: a batch that fails is split where it failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from windlass.warehouse.errors import FileProblem, FileRejectedError
+from windlass.warehouse.load.copying import copy_statement
+from windlass.warehouse.load.diagnosis import MAX_PROBLEMS, Diagnosis
+from windlass.warehouse.load.ledger import FileEntry
+from windlass.warehouse.load.reader import BadRecord, Batch, Layout, Reader, Record
+from windlass.warehouse.load.source import ADVICE
+from windlass.warehouse.load.table import PgConnection
+
+__all__ = ["RejectingLoad", "failed_line", "postgres_problem"]
+
+_MAX_TEXT = 10_000
+_FLUSH = 500
+# A trigger's own context comes before that of COPY.
+_COPY_LINE = re.compile(r"^COPY .*?, \w+ (\d+)", re.MULTILINE)
+
+
+def failed_line(error: Exception) -> int | None:
+    """The line at which COPY stopped, counted as COPY counts; None if it is unknown."""
+    context = error.diag.context if isinstance(error, psycopg.Error) else None
+    line = _COPY_LINE.search(context or "")
+    return int(line[1]) if line else None
+
+
+def postgres_problem(error: Exception, line: int) -> FileProblem:
+    """What PostgreSQL says about a line."""
+    if not isinstance(error, psycopg.Error):
+        return FileProblem(line, 1, str(error))
+    detail = f" {error.diag.message_detail}" if error.diag.message_detail else ""
+    return FileProblem(line, 1, f"{error.diag.message_primary or error}.{detail}".replace("\0", "\ufffd"))
+
+
+@dataclass
+class RejectingLoad:
+    """A load that bears bad rows up to a limit.
+
+    Attributes:
+        connection: Connection to the warehouse, inside the load's transaction.
+        entry: The file.
+        reader: Its format.
+        layout: Its columns.
+        limit: How many rows may be bad.
+        rows: Rows loaded so far.
+        rejected: Rows rejected so far.
+    """
+
+    connection: PgConnection
+    entry: FileEntry
+    reader: Reader
+    layout: Layout
+    limit: int
+    rows: int = 0
+    rejected: int = 0
+    _first: list[FileProblem] = field(default_factory=list)
+    _pending: list[BadRecord] = field(default_factory=list)
+
+    def add(self, batch: Batch) -> None:
+        """Load a batch's good records, and set the others aside.
+
+        Raises:
+            FileRejectedError: There are more bad ones than the limit.
+        """
+        for record in batch.bad:
+            self._reject(record)
+        if not batch.payload:
+            return
+        error = self._copy(batch.payload)
+        if error is not None:
+            self._settle(batch.records(), error)
+
+    def _copy(self, payload: bytes) -> psycopg.Error | None:
+        columns = [column for column in self.layout if column is not None]
+        statement = copy_statement(self.entry.target, columns, self.reader.options())
+        try:
+            with self.connection.transaction(), self.connection.cursor() as cursor:
+                with cursor.copy(statement) as copy:
+                    copy.write(self.reader.guard() + payload)
+                copied = cursor.rowcount
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            return error
+        self.rows += copied
+        return None
+
+    def _settle(self, records: Sequence[Record], error: psycopg.Error) -> None:
+        """Find the bad records of a batch that failed: each is confirmed by failing alone."""
+        segments = list(reversed(_around(records, self._index(records, error))))
+        while segments:
+            segment = segments.pop()
+            failure = self._copy(b"".join(record.payload for record in segment))
+            if failure is None:
+                continue
+            if len(segment) == 1:
+                self._reject(self._examined(segment[0], failure))
+            else:
+                segments += reversed(_around(segment, self._index(segment, failure)))
+
+    def _index(self, records: Sequence[Record], error: psycopg.Error) -> int | None:
+        """Which record an error is about, as far as COPY's count of lines tells."""
+        line = failed_line(error)
+        if line is None:
+            return None
+        counted = 1 if self.reader.guard() else 0
+        for index, record in enumerate(records):
+            counted += record.copy_lines
+            if counted >= line:
+                return index
+        return None
+
+    def _examined(self, record: Record, error: psycopg.Error) -> BadRecord:
+        diagnosis = Diagnosis(self.connection)
+        self.reader.examine(record, self.layout, diagnosis)
+        problems = diagnosis.problems() or (postgres_problem(error, record.line),)
+        return BadRecord(record.line, record.text, problems)
+
+    def _reject(self, record: BadRecord) -> None:
+        self.rejected += 1
+        self._first = (self._first + list(record.problems))[:MAX_PROBLEMS]
+        if self.rejected > self.limit:
+            # One line for each row first: the limit is about rows.
+            raise FileRejectedError(
+                str(self.entry.path),
+                tuple(self._first),
+                advice=f"More than {self.limit} rows (max_rejects) are bad. {ADVICE}",
+            )
+        self._pending.append(record)
+        if len(self._pending) >= _FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rejected rows that are still held."""
+        entry, context = self.entry, self.entry.context
+        with self.connection.cursor() as cursor:
+            cursor.executemany(
+                sql.SQL(
+                    "insert into ops.rejected_file_row (target_table, content_sha256, line, file_name, "
+                    "problems, record, dag_id, run_id, task_id, map_index) "
+                    "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+                ),
+                [
+                    (
+                        entry.target.ledger_name,
+                        entry.digest,
+                        record.line,
+                        entry.path.name,
+                        Jsonb([_as_json(problem) for problem in record.problems]),
+                        _shown(record.text),
+                        context.dag_id,
+                        context.run_id,
+                        context.task_id,
+                        context.map_index,
+                    )
+                    for record in self._pending
+                ],
+            )
+        self._pending.clear()
+
+
+def _around(records: Sequence[Record], index: int | None) -> list[Sequence[Record]]:
+    """The parts to try next: before, at and after a record; both halves when it is unknown which."""
+    if index is None or len(records) == 1:
+        half = len(records) // 2
+        parts = [records[:half], records[half:]]
+    else:
+        parts = [records[:index], records[index : index + 1], records[index + 1 :]]
+    return [part for part in parts if part]
+
+
+def _as_json(problem: FileProblem) -> dict[str, object]:
+    message = problem.message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return {"line": problem.line, "column": problem.column, "message": message}
+
+
+def _shown(text: bytes) -> str:
+    """A record as PostgreSQL can keep it, its line end aside; the beginning of a very long one."""
+    shown = text[: _MAX_TEXT * 4].decode("utf-8", "replace").replace("\0", "\ufffd")
+    return shown.removesuffix("\n").removesuffix("\r")[:_MAX_TEXT]
