@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from windlass.warehouse.migrations.baseline import baseline
+from windlass.warehouse.migrations.drift import DriftReport, check
 from windlass.warehouse.migrations.files import Migration
 from windlass.warehouse.migrations.folders import MigrationFolder, load_migrations
 from windlass.warehouse.migrations.ledger import Applied
@@ -10,11 +12,14 @@ from windlass.warehouse.migrations.state import MigrationState, MigrationStatus,
 
 __all__ = [
     "Applied",
+    "DriftReport",
     "Migration",
     "MigrationFolder",
     "MigrationProgress",
     "MigrationState",
     "MigrationStatus",
+    "baseline",
+    "check",
     "load_migrations",
     "migrate",
     "pending",
