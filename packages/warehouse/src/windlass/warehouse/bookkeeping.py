@@ -1,4 +1,4 @@
-"""The schema `ops` as something that may be missing: said once, with what to do."""
+"""What all bookkeeping needs, the schema `ops` and a task, said once with what to do where it is missing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from psycopg import errors as pg_errors
 
 from windlass.warehouse.errors import LoadError
+from windlass.warehouse.identity import RunContext, TaskIdentity
 
-__all__ = ["bookkeeping_needed"]
+__all__ = ["bookkeeping_needed", "task_of"]
 
 
 @contextmanager
@@ -29,3 +30,17 @@ def bookkeeping_needed(doing: str) -> Iterator[None]:
             f"The database lacks what {doing} needs: {error.diag.message_primary}.",
             advice="Run: windlass-warehouse migrate --only ops",
         ) from error
+
+
+def task_of(context: RunContext, what: str) -> TaskIdentity:
+    """The task instance that a record is about.
+
+    Raises:
+        LoadError: There is none.
+    """
+    if context.identity is None:
+        raise LoadError(
+            f"{what} belongs to a task: dag_id, run_id and task_id are needed.",
+            advice="Outside Airflow make a RunContext with names of your own.",
+        )
+    return context.identity

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 if TYPE_CHECKING:
+    from windlass.warehouse.hooks import WarehouseHook
     from windlass.warehouse.identity import RunContext
     from windlass.warehouse.load.table import PgConnection
 
@@ -31,10 +32,8 @@ class WarehouseOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Do the work; the dict becomes the task's XCom."""
         from windlass.warehouse.hooks import WarehouseHook
-        from windlass.warehouse.task import at_work, run_context
 
-        hook = WarehouseHook(self.conn_id)
-        with self._connected(hook) as connection, at_work(connection, run_context(context)) as run:
+        with WarehouseHook(self.conn_id).task(context) as (connection, run), self._cancelled(connection):
             result = self.work(connection, run)
             self._tell(result)
         return result
@@ -47,13 +46,20 @@ class WarehouseOperator(BaseOperator):
         raise NotImplementedError
 
     @contextmanager
-    def _connected(self, hook: Any) -> Iterator[PgConnection]:
-        with hook.connect(application_name=f"windlass {self.dag_id}.{self.task_id}") as connection:
-            self._connections.append(connection)
-            try:
-                yield connection
-            finally:
-                self._connections.remove(connection)
+    def _connected(self, hook: WarehouseHook) -> Iterator[PgConnection]:
+        """A further connection, e.g. to a source, that is cancelled as the warehouse's is."""
+        name = f"windlass {self.dag_id}.{self.task_id}"
+        with hook.connect(application_name=name) as connection, self._cancelled(connection):
+            yield connection
+
+    @contextmanager
+    def _cancelled(self, connection: PgConnection) -> Iterator[None]:
+        """Have what the connection does inside cancelled when the task is killed."""
+        self._connections.append(connection)
+        try:
+            yield
+        finally:
+            self._connections.remove(connection)
 
     def on_kill(self) -> None:
         """Cancel what runs in the database, so that it is rolled back at once instead of finishing unseen."""

@@ -1,0 +1,91 @@
+"""A pool of connections for a process that makes many: a sweeper, a trigger, checks that run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from windlass.warehouse.connection import connect
+from windlass.warehouse.errors import ConnectionFailedError
+
+__all__ = ["Pool", "connection_pool"]
+
+PgConnection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Pool:
+    """Connections that are used again; made by `connection_pool`, for any thread."""
+
+    def __init__(self, pool: Any, *, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    @contextmanager
+    def connection(self) -> Iterator[PgConnection]:
+        """Borrow a connection in autocommit mode; one that broke is replaced.
+
+        Raises:
+            ConnectionFailedError: None became free, or could be made, in time.
+        """
+        from psycopg_pool import PoolTimeout
+
+        try:
+            borrowed = self._pool.getconn()
+        except PoolTimeout as error:
+            busy = self._pool.get_stats()
+            raise ConnectionFailedError(
+                f"No connection became free within {self._timeout:g} s; {busy['pool_size']} of "
+                f"{busy['pool_max']} are open, {busy.get('requests_waiting', 0)} callers wait.",
+                advice="Borrow connections for shorter, or make the pool larger; check that the server runs.",
+            ) from error
+        try:
+            yield borrowed
+        finally:
+            # A transaction that was left open is rolled back here, and the session given back clean.
+            self._pool.putconn(borrowed)
+
+
+@contextmanager
+def connection_pool(
+    dsn: str | None = None,
+    *,
+    size: int = 4,
+    timeout: float = 30.0,
+    open_connection: Callable[[], PgConnection] | None = None,
+) -> Iterator[Pool]:
+    """Keep connections open for as long as the block runs.
+
+    Args:
+        dsn: The database; by default that of `WINDLASS_WAREHOUSE_DSN`.
+        size: Most connections at a time; they are made when they are needed.
+        timeout: Seconds to wait for one.
+        open_connection: Makes a connection instead, e.g. from an Airflow connection.
+
+    Raises:
+        ConnectionFailedError: The first connection cannot be made.
+    """
+    from psycopg_pool import ConnectionPool
+
+    make = open_connection or (lambda: connect(dsn, application_name="windlass", autocommit=True))
+
+    class Made(psycopg.Connection[tuple[Any, ...]]):
+        @classmethod
+        def connect(cls, *_: Any, **__: Any) -> Any:
+            return make()
+
+    # The pool connects in a thread of its own and keeps failures to itself: a wrong DSN is told here.
+    make().close()
+    pool = ConnectionPool(
+        connection_class=Made,
+        min_size=0,
+        max_size=size,
+        timeout=timeout,
+        open=False,
+        check=ConnectionPool.check_connection,
+        name="windlass",
+    )
+    with pool:
+        yield Pool(pool, timeout=timeout)
