@@ -12,6 +12,7 @@ import typer
 
 from windlass.warehouse.cli.schema import migrate, status
 from windlass.warehouse.cli.serve import serve
+from windlass.warehouse.cli.watermark import watermark
 from windlass.warehouse.errors import ConnectionFailedError, InvalidDsnError, WarehouseError
 from windlass.warehouse.seed.cli import seed
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for _command in (migrate, status, seed, serve):
     app.command(_command.__name__)(_command)
+app.add_typer(watermark)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

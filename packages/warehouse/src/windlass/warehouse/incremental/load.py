@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql as pgsql
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.errors import LoadError, WatermarkError
+from windlass.warehouse.errors import LoadError, TableError, WatermarkError
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.incremental.cursor import CursorReader, highest_staged
@@ -41,6 +41,7 @@ from windlass.warehouse.incremental.state import (
 from windlass.warehouse.load.extract import Source
 from windlass.warehouse.load.table import PgConnection, Table, describe_table, names
 from windlass.warehouse.load.upsert import upsert_from
+from windlass.warehouse.publish.catalog import read_constraints
 from windlass.warehouse.transform.bind import advice_for
 from windlass.warehouse.transform.script import Script, read_script
 
@@ -127,18 +128,26 @@ def incremental_load(
                 context,
             )
             return _load(connection, request, target, connection if source is None else source)
+    except LoadError as error:
+        if connection.broken:
+            raise _lost(table) from error
+        raise
     except psycopg.Error as error:
         if connection.broken:
-            raise LoadError(
-                f"The connection to the warehouse broke while {table} was loaded; rows and watermark were "
-                "committed together or not at all.",
-                advice="See that the server runs, and run this again: what was loaded is not doubled.",
-            ) from error
+            raise _lost(table) from error
         raise LoadError(
             f"The rows do not go into {table}: {error.diag.message_primary or error}. "
             "Nothing was loaded, and the watermark stands where it was.",
             advice=advice_for(error),
         ) from error
+
+
+def _lost(table: str) -> LoadError:
+    return LoadError(
+        f"The connection to the warehouse broke while {table} was loaded; rows and watermark were committed "
+        "together or not at all.",
+        advice="See that the server runs, and run this again: what was loaded is not doubled.",
+    )
 
 
 def _pipeline_of(context: RunContext) -> str:
@@ -151,6 +160,7 @@ def _pipeline_of(context: RunContext) -> str:
 
 
 def _load(connection: PgConnection, request: _Request, target: Table, origin: Source) -> IncrementalResult:
+    _require_key(connection, target, request.key)
     state = lock_state(connection, request.state_key)
     reader = _reader(connection, request, target, origin)
     started_over = _is_emptied(connection, target, state)
@@ -250,6 +260,19 @@ def _lower(request: _Request, reader: Reader, watermark: Position | None) -> Pos
             advice="Give start: the position where the first load begins.",
         )
     return None
+
+
+def _require_key(connection: PgConnection, target: Table, key: Sequence[str]) -> None:
+    """Refuse a wrong key before anything is read: the upsert would refuse it afterwards."""
+    uniques = [unique.columns for unique in read_constraints(connection, target).uniques]
+    if not any(set(columns) == set(key) for columns in uniques):
+        there = "; ".join(", ".join(map(str, columns)) for columns in uniques) or "none"
+        raise TableError(
+            f"No unique constraint or index of {target} covers exactly {', '.join(key) or 'nothing'}, "
+            "so rows cannot be upserted by it.",
+            table=str(target),
+            advice=f"Its unique keys are: {there}. Name one of them, or add the one that is meant.",
+        )
 
 
 def _is_emptied(connection: PgConnection, target: Table, state: State) -> bool:

@@ -31,7 +31,8 @@ def keep_newest(
         How many were removed.
 
     Raises:
-        WatermarkError: Rows of one key share the highest watermark and differ: the newest cannot be told.
+        WatermarkError: Rows of one key differ and share the highest watermark, or one has none: the newest
+            cannot be told.
     """
     parts = {
         "stage": stage.name.identifier,
@@ -55,7 +56,7 @@ def keep_newest(
             told = "; ".join(f"({', '.join(values)})" for _, *values in tied)
             raise WatermarkError(
                 f"{tied[0][0]} keys ({', '.join(key)}) have rows that differ and share their highest "
-                f"{watermark}, so that the newest cannot be told: {told}.",
+                f"{watermark}, or have none, so that the newest cannot be told: {told}.",
                 advice="Have the query give one row a key, e.g. by distinct on with an order of its own.",
             )
         return cursor.execute(sql.SQL(_REMOVE).format(**parts, doubles=doubles)).rowcount
@@ -66,7 +67,7 @@ select count(*) over (), {texts} from (
     select {columns}, rank() over (partition by {key} order by {watermark} desc nulls last) as windlass_rank
     from {stage} where ({key}) in ({doubles})
 ) as windlass_row
-where windlass_rank = 1 group by {key} having count(distinct row({columns})::text) > 1
+where windlass_rank = 1 or {watermark} is null group by {key} having count(distinct row({columns})::text) > 1
 order by {key} limit {limit}
 """
 _REMOVE = """

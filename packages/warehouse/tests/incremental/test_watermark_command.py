@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from windlass.warehouse.cli import main
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def run(play: Any, capsys: Any) -> Any:
+    def run(*words: str, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["watermark", *words, "--dsn", play.database.dsn])
+        out, err = capsys.readouterr()
+        assert ended.value.code == code, err
+        return out + err
+
+    return run
+
+
+@pytest.fixture
+def loaded(play: Any) -> Any:
+    play.source.execute(
+        "insert into origin (id, updated_at) select n, '2024-01-01Z'::timestamptz + n * interval '1 day' "
+        "from generate_series(1, 9) as n"
+    )
+    play.load()
+    return play
+
+
+def test_watermarks_are_listed_and_shown(loaded: Any, run: Any) -> None:
+    assert loaded.schema in run("list")
+    (entry,) = [each for each in json.loads(run("list", "--json")) if each["pipeline"] == loaded.schema]
+    assert entry["watermark"] == "2024-01-10T00:00:00+00:00"
+    assert (entry["column"], entry["type"], entry["held_back"]) == (
+        "updated_at",
+        "timestamp with time zone",
+        0,
+    )
+    assert json.loads(run("show", "--pipeline", loaded.schema, "--json")) == [entry]
+    assert "2024-01-10T00:00:00+00:00" in run("show", "--pipeline", loaded.schema)
+    assert "has no watermark" in run("show", "--pipeline", "nope", code=1)
+    assert run("show", "--pipeline", "nope", "--json", code=1) == "[]\n"
+
+
+def test_a_watermark_that_is_set_back_has_rows_read_again(loaded: Any, run: Any) -> None:
+    loaded.source.execute("update origin set note = 'mended' where id >= 5")  # not stamped
+    assert loaded.load().updated == 1
+    told = run("set", "--pipeline", loaded.schema, "--to", "2024-01-06", "--json")
+    assert json.loads(told)["watermark"] == "2024-01-06T00:00:00+00:00"
+    assert loaded.load().updated == 4
+    assert loaded.missing() == []
+
+
+def test_a_reset_reads_everything_and_doubles_nothing(loaded: Any, run: Any) -> None:
+    assert "Forgotten" in run("reset", "--pipeline", loaded.schema)
+    result = loaded.load()
+    assert (result.read, result.unchanged, result.started_over) == (9, 9, False)
+
+
+def test_a_watermark_may_be_set_before_the_first_load_and_for_an_emptied_table(loaded: Any, run: Any) -> None:
+    loaded.warehouse.execute("truncate target")
+    run("set", "--pipeline", loaded.schema, "--to", "2024-01-09")
+    assert loaded.load().inserted == 2
+    run("set", "--pipeline", loaded.schema, "--source", "new", "--to", "2024-01-08")
+    assert loaded.load(source_name="new").read == 3
+
+
+def test_misuse_is_told(loaded: Any, run: Any) -> None:
+    run("set", "--pipeline", loaded.schema, "--source", "new", "--to", "5")
+    assert "has 2 watermarks" in run("reset", "--pipeline", loaded.schema, code=1)
+    table = f"{loaded.schema}.target"
+    assert "is not a position" in run(
+        "set", "--pipeline", loaded.schema, "--source", table, "--to", "soon", code=1
+    )
+    assert "has no watermark" in run("set", "--pipeline", "nope", "--to", "5", code=1)
+    assert json.loads(run("reset", "--pipeline", "nope", "--json", code=1))["error"]["code"] == "WWH550"
+
+
+def test_a_running_load_is_not_disturbed(loaded: Any, run: Any, monkeypatch: Any) -> None:
+    from windlass.warehouse.incremental import ledger
+
+    monkeypatch.setattr(ledger, "_PATIENCE", "50ms")
+    with loaded.warehouse.transaction():
+        loaded.load()
+        loaded.load(source_name="first")
+        assert "is running" in run("reset", "--pipeline", loaded.schema, code=1)
+        assert "is running" in run(
+            "set", "--pipeline", loaded.schema, "--source", "first", "--to", "2024-01-01", code=1
+        )
