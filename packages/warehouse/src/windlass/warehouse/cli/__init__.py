@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import psycopg
 import typer
 
-from windlass.warehouse.cli.schema import migrate, status
+from windlass.warehouse.cli.migrations import baseline, check, migrate, status
+from windlass.warehouse.cli.schema import schema
 from windlass.warehouse.cli.serve import serve
 from windlass.warehouse.cli.watermark import watermark
 from windlass.warehouse.errors import ConnectionFailedError, InvalidDsnError, WarehouseError
@@ -22,15 +24,31 @@ _FAILURE, _MISUSE = 1, 2
 
 app = typer.Typer(
     name="windlass-warehouse",
-    help="A Postgres warehouse: its schema, its seed data, and a server to run it on.",
     epilog="Exit codes: 0 fine, 1 findings or a failure, 2 misuse.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (migrate, status, seed, serve):
+for _command in (migrate, status, check, baseline, schema, seed, serve):
     app.command(_command.__name__)(_command)
 app.add_typer(watermark)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"windlass-warehouse {version('windlass-warehouse')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """A Postgres warehouse: its schema, its seed data, and a server to run it on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

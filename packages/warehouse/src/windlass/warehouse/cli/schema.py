@@ -1,100 +1,65 @@
-"""`migrate` and `status`: the schema from the command line."""
+"""`schema`: the live catalog explained and drawn."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from windlass.warehouse import migrations
-from windlass.warehouse.connection import DSN_VARIABLE
-from windlass.warehouse.migrations import MigrationState, MigrationStatus
+from windlass.warehouse.catalog.markdown import markdown
+from windlass.warehouse.catalog.mermaid import mermaid
+from windlass.warehouse.catalog.svg import svg
+from windlass.warehouse.catalog.tables import read_schemas
+from windlass.warehouse.cli.options import Dsn, Json
+from windlass.warehouse.connection import connect
 
-__all__ = ["Dsn", "Json", "migrate", "status"]
-
-Dsn = Annotated[
-    str | None,
-    typer.Option(
-        "--dsn",
-        envvar=DSN_VARIABLE,
-        metavar="DSN",
-        help="The warehouse: a libpq DSN or URI; its password better in PGPASSFILE or PGPASSWORD.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+__all__ = ["Dsn", "Format", "Json", "schema"]
 
 
-def migrate(
+class Format(StrEnum):
+    """How a schema is told."""
+
+    MARKDOWN = "markdown"
+    MERMAID = "mermaid"
+    SVG = "svg"
+    JSON = "json"
+
+
+def schema(
     *,
     dsn: Dsn = None,
-    only: Annotated[
+    format_: Annotated[
+        Format, typer.Option("--format", help="A page, a diagram as text or picture, or data.")
+    ] = Format.MARKDOWN,
+    names: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="GROUP", help="Only this group (ops, source, staging, warehouse)."),
+        typer.Option("--schema", metavar="NAME", help="Only this schema; may be repeated."),
     ] = None,
-    lock_wait: Annotated[
-        float, typer.Option("--lock-wait", min=0, help="Seconds to wait for another migration to end.")
-    ] = 30.0,
-    lock_timeout: Annotated[
-        float, typer.Option("--lock-timeout", min=0, help="Seconds a statement waits for a table in use.")
-    ] = 5.0,
+    picture: Annotated[
+        str | None,
+        typer.Option("--picture", metavar="PATH", help="With markdown: a picture to show, not Mermaid."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the warehouse's schema up to date.
+    """Explain the tables of the live warehouse: columns, keys, references and comments; or draw them.
 
-    Each migration is one transaction. Doing it again does nothing; two at once wait for each other.
-
-    Example: windlass-warehouse migrate --dsn "host=127.0.0.1 dbname=warehouse user=etl"
+    Example: windlass-warehouse schema --format svg --schema warehouse
     """
-    applied = migrations.migrate(dsn, only=only or (), lock_wait=lock_wait, lock_timeout=lock_timeout)
-    if as_json:
-        typer.echo(json.dumps({"applied": [_data(migration) for migration in applied]}))
-        return
-    for migration in applied:
-        typer.echo(f"{migration.name:<24} applied in {migration.duration_ms:.0f} ms")
-    if not applied:
-        typer.echo("Nothing to do: the schema is up to date.")
-
-
-def status(*, dsn: Dsn = None, as_json: Json = False) -> None:
-    """Tell which migrations the warehouse has; exit code 1 unless it has them all, unchanged.
-
-    Example: windlass-warehouse status --json
-    """
-    found = migrations.status(dsn)
-    up_to_date = all(migration.state is MigrationState.APPLIED for migration in found)
-    if as_json:
-        migration_data = [_data(migration) for migration in found]
-        typer.echo(json.dumps({"up_to_date": up_to_date, "migrations": migration_data}))
+    chosen = Format.JSON if as_json else format_
+    if picture is not None and chosen is not Format.MARKDOWN:
+        raise typer.BadParameter("it is for --format markdown.", param_hint="--picture")
+    with connect(dsn, application_name="windlass-warehouse schema") as connection:
+        found = read_schemas(connection, names=names or ())
+    tables = [table for each in found for table in each.tables]
+    if chosen is Format.MARKDOWN:
+        text = markdown(found, picture=picture)
+    elif chosen is Format.MERMAID:
+        text = mermaid(tables)
+    elif chosen is Format.SVG:
+        text = svg(tables)
     else:
-        typer.echo(_table(found))
-    if not up_to_date:
-        raise typer.Exit(1)
-
-
-def _data(migration: MigrationStatus) -> dict[str, object]:
-    return {
-        "name": migration.name,
-        "group": migration.group,
-        "state": migration.state.value,
-        "applied_at": migration.applied_at.isoformat() if migration.applied_at else None,
-        "duration_ms": None if migration.duration_ms is None else round(migration.duration_ms, 1),
-    }
-
-
-_NEXT_STEPS = {
-    MigrationState.PENDING: "Apply what is pending: windlass-warehouse migrate",
-    MigrationState.EDITED: "An applied migration's file was changed: restore it and add a new one instead.",
-    MigrationState.UNKNOWN: "The warehouse is newer than this package: upgrade windlass-warehouse.",
-}
-
-
-def _table(found: Sequence[MigrationStatus]) -> str:
-    lines = [f"{'migration':<24} {'state':<9} applied at"]
-    for migration in found:
-        when = f"{migration.applied_at:%Y-%m-%d %H:%M:%S %Z}" if migration.applied_at else ""
-        lines.append(f"{migration.name:<24} {migration.state:<9} {when}".rstrip())
-    states = {migration.state for migration in found}
-    lines += [step for state, step in _NEXT_STEPS.items() if state in states]
-    return "\n".join(lines)
+        text = json.dumps({"schemas": [asdict(each) for each in found]}) + "\n"
+    typer.echo(text, nl=False)

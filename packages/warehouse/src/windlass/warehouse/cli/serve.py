@@ -13,7 +13,7 @@ from typing import Annotated, Self
 
 import typer
 
-from windlass.warehouse.cli.schema import Json
+from windlass.warehouse.cli.options import Json
 from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.errors import EmbeddedError
 
