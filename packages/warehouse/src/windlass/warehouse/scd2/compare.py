@@ -1,0 +1,199 @@
+"""A snapshot held against the versions that cover its instant: what differs, and whether a key is there twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from windlass.warehouse.errors import HistoryError
+from windlass.warehouse.load.table import PgConnection
+from windlass.warehouse.scd2.dimension import Dimension
+from windlass.warehouse.scd2.fragments import CHANGE, STATEMENT, at, columns, differs, joined, same
+from windlass.warehouse.scd2.unfit import SHOWN
+
+__all__ = ["Difference", "Survey", "compare", "survey"]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How the versions lie around an instant.
+
+    Attributes:
+        covering: Versions that hold at the instant.
+        later: Versions that begin at it or later, or end later.
+        between: Those that begin or end strictly between it and the next noted snapshot.
+    """
+
+    covering: int
+    later: int
+    between: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How many keys differ, by how."""
+
+    new: int
+    changed: int
+    missing: int
+    touched: int
+    reappeared: int
+
+    @property
+    def keys(self) -> int:
+        """All of them."""
+        return self.new + self.changed + self.missing + self.touched
+
+
+def survey(
+    connection: PgConnection,
+    dimension: Dimension,
+    *,
+    instant: sql.Composable,
+    following: sql.Composable | None,
+) -> Survey:
+    """Count versions around an instant, in one pass.
+
+    Args:
+        connection: Connection that holds the dimension's lock.
+        dimension: The dimension.
+        instant: The snapshot's.
+        following: That of the next noted snapshot, if there is one.
+    """
+    begin, end = at("t", dimension.begins.name), at("t", dimension.ends.name)
+    within = [sql.SQL("{} > {}"), sql.SQL("{} < {}")] if following is not None else [sql.SQL("{} > {}")]
+    bounds = (instant, following) if following is not None else (instant,)
+    begins = joined((test.format(begin, bound) for test, bound in zip(within, bounds, strict=True)), " and ")
+    ends = joined((test.format(end, bound) for test, bound in zip(within, bounds, strict=True)), " and ")
+    closed = sql.SQL("not {}").format(dimension.is_open("t"))
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            sql.SQL(
+                "select count(*) filter (where {covers}), "
+                "count(*) filter (where {begin} >= {instant} or ({end} > {instant} and {closed})), "
+                "count(*) filter (where ({begins}) or ({ends} and {closed})) from {table} as t"
+            ).format(
+                covers=dimension.covers("t", instant),
+                begin=begin,
+                end=end,
+                instant=instant,
+                closed=closed,
+                begins=begins,
+                ends=ends,
+                table=dimension.identifier,
+            )
+        )
+        return Survey(*(cursor.fetchone() or (0, 0, 0)))
+
+
+def compare(
+    connection: PgConnection, dimension: Dimension, *, instant: sql.Composable, rows: int, covering: int
+) -> Difference:
+    """Find the keys whose state at an instant is not what the snapshot says.
+
+    A full join on the key's own columns, which PostgreSQL can only hash or merge: its cost is linear whatever
+    the planner believes of the tables.
+
+    Args:
+        connection: Connection that holds the dimension's lock.
+        dimension: The dimension.
+        instant: The snapshot's.
+        rows: Rows of the snapshot.
+        covering: Versions that hold at the instant.
+
+    Raises:
+        HistoryError: A key is in the snapshot twice.
+    """
+    pairs = [(column, at("s", column.name), at("t", column.name)) for column in dimension.values]
+    tracked = [pair for pair in pairs if pair[0] in dimension.tracked]
+    connection.execute(
+        sql.SQL(
+            'create temporary table windlass_change on commit drop as select row_number() over () as "windlass ord", '
+            "case when {begin} is null then 'new' when {first} is null then 'missing' "
+            "when {tracked} then 'changed' else 'touched' end as \"windlass kind\", "
+            '{begin} as "windlass old from", {key}{values} from {statement} as s '
+            "full join (select * from {table} as t where {covers}) as t on {same} "
+            "where {begin} is null or {first} is null or {differs}"
+        ).format(
+            begin=at("t", dimension.begins.name),
+            first=at("s", dimension.key[0].name),
+            tracked=differs(tracked),
+            key=joined(
+                sql.SQL("coalesce({}, {}) as {}").format(
+                    at("s", column.name), at("t", column.name), sql.Identifier(column.name)
+                )
+                for column in dimension.key
+            ),
+            values=sql.SQL("").join(
+                sql.SQL(", {}").format(at("s", column.name)) for column in dimension.values
+            ),
+            statement=STATEMENT,
+            table=dimension.identifier,
+            covers=dimension.covers("t", instant),
+            same=same("s", "t", dimension.key),
+            differs=differs(pairs),
+        )
+    )
+    found = _count(connection, dimension, instant)
+    # Every row of the snapshot matches one version or is new, and every version is matched or missing. So many
+    # rows, so many versions: counting costs nothing, where grouping the snapshot by its key doubles the time.
+    if rows - found.new != covering - found.missing:
+        raise _duplicates(connection, dimension)
+    if found.new and _has_new_twice(connection, dimension):
+        raise _duplicates(connection, dimension)
+    return found
+
+
+def _count(connection: PgConnection, dimension: Dimension, instant: sql.Composable) -> Difference:
+    earlier = sql.SQL("exists (select from {} as t where {} and {} < {})").format(
+        dimension.identifier, same("t", "c", dimension.key), at("t", dimension.begins.name), instant
+    )
+    kinds = joined(
+        sql.SQL('count(*) filter (where c."windlass kind" = {})').format(sql.Literal(kind))
+        for kind in ("new", "changed", "missing", "touched")
+    )
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            sql.SQL(
+                "select {kinds}, (select count(*) from {change} as c where c.\"windlass kind\" = 'new' and {earlier}) "
+                "from {change} as c"
+            ).format(kinds=kinds, change=CHANGE, earlier=earlier)
+        )
+        return Difference(*(cursor.fetchone() or (0, 0, 0, 0, 0)))
+
+
+def _has_new_twice(connection: PgConnection, dimension: Dimension) -> bool:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            sql.SQL(
+                "select from {} as c where c.\"windlass kind\" = 'new' group by {} having count(*) > 1 limit 1"
+            ).format(CHANGE, columns("c", dimension.key))
+        )
+        return cursor.fetchone() is not None
+
+
+def _duplicates(connection: PgConnection, dimension: Dimension) -> HistoryError:
+    key = columns("s", dimension.key)
+    texts = joined(sql.SQL("{}::text").format(at("s", column.name)) for column in dimension.key)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            sql.SQL(
+                "select count(*) over (), count(*), {} from {} as s group by {} having count(*) > 1 "
+                "order by {} limit {}"
+            ).format(texts, STATEMENT, key, key, sql.Literal(SHOWN))
+        )
+        found = cursor.fetchall()
+    if not found:
+        return HistoryError(
+            f"Several versions of one key hold at the same time in {dimension.table}. Nothing was changed.",
+            advice="Mend the overlapping versions; find them by joining the table to itself on the key.",
+        )
+    told = "; ".join(f"{dimension.named(row[2:])} ({row[1]} times)" for row in found)
+    count = found[0][0]
+    return HistoryError(
+        f"{count} key{'s are' if count != 1 else ' is'} in the snapshot more than once: {told}. "
+        "Nothing was changed.",
+        advice="Give one row for each key: select distinct on (key) ... order by key, the latest first.",
+    )

@@ -1,0 +1,113 @@
+"""A snapshot that is later than all that is known: old versions are closed, new ones begin. The common case."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from windlass.warehouse.load.table import PgConnection, names
+from windlass.warehouse.scd2.compare import Difference
+from windlass.warehouse.scd2.dimension import Dimension
+from windlass.warehouse.scd2.fit import expect, fill, within
+from windlass.warehouse.scd2.fragments import CHANGE, at, joined, same
+
+__all__ = ["append_versions", "overwrite"]
+
+
+def append_versions(
+    connection: PgConnection, dimension: Dimension, found: Difference, *, instant: sql.Composable
+) -> None:
+    """Close the versions that hold no longer and begin new ones.
+
+    Args:
+        connection: Connection that holds the dimension's lock.
+        dimension: The dimension.
+        found: How many keys differ.
+        instant: The snapshot's.
+    """
+    current = dimension.current
+    if found.changed or found.missing:
+        done = connection.execute(
+            sql.SQL(
+                "update {table} as t set {end} = {instant}{current} from {change} as c "
+                "where {same} and {begin} = c.\"windlass old from\" and c.\"windlass kind\" in ('changed', 'missing')"
+            ).format(
+                table=dimension.identifier,
+                end=sql.Identifier(dimension.ends.name),
+                instant=instant,
+                current=sql.SQL(", {} = false").format(sql.Identifier(current.name))
+                if current
+                else sql.SQL(""),
+                change=CHANGE,
+                same=same("t", "c", dimension.key),
+                begin=at("t", dimension.begins.name),
+            )
+        )
+        expect(dimension, wanted=found.changed + found.missing, written=done.rowcount)
+    if found.changed or found.new:
+        _insert(connection, dimension, found, instant=instant)
+
+
+def _insert(
+    connection: PgConnection, dimension: Dimension, found: Difference, *, instant: sql.Composable
+) -> None:
+    given = [column.name for column in (*dimension.key, *dimension.values)]
+    filled = [*given, dimension.begins.name, dimension.ends.name]
+    values = [*(at("c", name) for name in given), instant, dimension.open_end]
+    if dimension.current is not None:
+        filled.append(dimension.current.name)
+        values.append(sql.SQL("true"))
+    written = 0
+
+    def write(first: int, last: int) -> None:
+        nonlocal written
+        done = connection.execute(
+            sql.SQL(
+                "insert into {} ({}) select {} from {} as c where c.\"windlass kind\" in ('new', 'changed') and {}"
+            ).format(
+                dimension.identifier,
+                names(filled),
+                joined(values),
+                CHANGE,
+                within(first, last, rows=found.keys, alias="c"),
+            )
+        )
+        written = done.rowcount
+
+    fill(connection, dimension, write, of=CHANGE, rows=found.keys)
+    expect(dimension, wanted=found.new + found.changed, written=written)
+
+
+def overwrite(connection: PgConnection, dimension: Dimension, found: Difference) -> None:
+    """Overwrite columns that are not tracked, where nothing else has changed.
+
+    Args:
+        connection: Connection that holds the dimension's lock.
+        dimension: The dimension.
+        found: How many keys differ.
+    """
+    if not found.touched:
+        return
+    written = 0
+
+    def write(first: int, last: int) -> None:
+        nonlocal written
+        done = connection.execute(
+            sql.SQL(
+                'update {} as t set {} from {} as c where {} and {} = c."windlass old from" '
+                "and c.\"windlass kind\" = 'touched' and {}"
+            ).format(
+                dimension.identifier,
+                joined(
+                    sql.SQL("{} = {}").format(sql.Identifier(column.name), at("c", column.name))
+                    for column in dimension.untracked
+                ),
+                CHANGE,
+                same("t", "c", dimension.key),
+                at("t", dimension.begins.name),
+                within(first, last, rows=found.keys, alias="c"),
+            )
+        )
+        written = done.rowcount
+
+    fill(connection, dimension, write, of=CHANGE, rows=found.keys)
+    expect(dimension, wanted=found.touched, written=written)
