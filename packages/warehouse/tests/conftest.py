@@ -62,3 +62,24 @@ def limited_role(warehouse_server) -> Iterator[Callable[[str], str]]:
         connection.execute(f"create role {role} login password '{password}'")
         yield lambda dsn: make_conninfo(dsn, user=role, password=password)
         connection.execute(f"drop role {role}")
+
+
+@pytest.fixture
+def empty(warehouse_server) -> Iterator:
+    """A database that nothing was applied to."""
+    with warehouse_server.database() as database:
+        yield database
+
+
+@pytest.fixture
+def make_folder(tmp_path) -> Callable[..., Path]:
+    """Write a folder of migrations: names without suffix, `v` before them, and their SQL."""
+
+    def make(name: str = "sales", /, **files: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        for stem, text in files.items():
+            (folder / f"{stem.removeprefix('v')}.sql").write_text(text)
+        return folder
+
+    return make

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,13 +37,6 @@ def run(capsys):
     return call
 
 
-@pytest.fixture
-def empty(warehouse_server):
-    """A database that nothing was applied to."""
-    with warehouse_server.database() as database:
-        yield database
-
-
 @pytest.mark.unit
 class TestMisuse:
     def test_without_a_warehouse_it_says_where_to_name_one(self, run, monkeypatch):
@@ -63,7 +58,7 @@ class TestMisuse:
     def test_unknown_words_and_values_are_misuse(self, run, arguments):
         assert run(*arguments)[0] == 2
 
-    @pytest.mark.parametrize("command", ["migrate", "status", "seed", "serve"])
+    @pytest.mark.parametrize("command", ["migrate", "status", "check", "baseline", "schema", "seed", "serve"])
     def test_help_shows_an_example(self, run, command):
         code, out, _ = run(command, "--help")
         assert code == 0
@@ -80,6 +75,22 @@ class TestMisuse:
         code, out, err = run("migrate", "--json", "--dsn", "host=127.0.0.1 port=1")
         assert (code, err) == (1, "")
         assert json.loads(out)["error"]["code"] == "WWH102"
+
+    def test_a_folder_that_is_none_is_misuse(self, run, tmp_path):
+        for command in ("migrate", "status", "check", "baseline"):
+            code, _, err = run(command, "--folder", f"sales={tmp_path / 'nowhere'}")
+            assert code == 2
+            assert "is not a folder" in " ".join(err.replace("│", " ").split())
+
+    def test_a_picture_goes_with_a_page_alone(self, run):
+        code, _, err = run(
+            "schema", "--format", "svg", "--picture", "a.svg", "--dsn", "host=127.0.0.1 port=1"
+        )
+        assert code == 2
+        assert "--picture" in err
+
+    def test_it_tells_its_version(self, run):
+        assert run("--version")[:2] == (0, f"windlass-warehouse {version('windlass-warehouse')}\n")
 
     @pytest.mark.parametrize(
         ("arguments", "module", "extra"),
@@ -114,7 +125,10 @@ class TestSchema:
         assert "0001_ops                 pending" in out
         assert "windlass-warehouse migrate" in out
         code, out, err = run("migrate", "--dsn", empty.dsn)
-        assert (code, err) == (0, "")
+        assert code == 0
+        assert err.splitlines() == [
+            f"[{n}/4] {each.name}" for n, each in enumerate(load_migrations(), start=1)
+        ]
         assert all(f"{each.name:<24} applied in" in out for each in load_migrations())
         code, out, _ = run("status", "--dsn", empty.dsn)
         assert code == 0
@@ -138,6 +152,110 @@ class TestSchema:
         }
         assert found["migrations"][0]["applied_at"] is not None
 
+    def test_a_dry_run_prints_the_sql_and_changes_nothing(self, run, empty, make_folder):
+        folder = make_folder(v0001_sales="-- windlass: no-transaction\nvacuum;\n")
+        arguments = ("migrate", "--dry-run", "--to", "sales/1", "--folder", folder, "--dsn", empty.dsn)
+        code, out, _ = run(*arguments)
+        assert code == 0
+        assert f"-- 0001_ops (sha256 {load_migrations()[0].checksum})\n{load_migrations()[0].sql}" in out
+        assert "-- sales/0001_sales, without a transaction (sha256" in out
+        code, out, _ = run(*arguments, "--json")
+        due = json.loads(out)["pending"]
+        assert [each["name"] for each in due[-2:]] == ["0004_warehouse", "0001_sales"]
+        assert due[-1] | {"checksum": ""} == {
+            "collection": "sales",
+            "version": 1,
+            "name": "0001_sales",
+            "group": "sales",
+            "checksum": "",
+            "transaction": False,
+        }
+        assert run("status", "--dsn", empty.dsn)[0] == 1
+        run("migrate", "--dsn", empty.dsn)
+        assert run("migrate", "--dry-run", "--dsn", empty.dsn)[1:] == (
+            "",
+            "Nothing to do: the schema is up to date.\n",
+        )
+
+    def test_status_tells_a_team_s_and_what_to_do(self, run, warehouse, make_folder):
+        folder = make_folder(v0001_sales="select 1", v0002_sales="select 2")
+        run("migrate", "--folder", folder, "--to", "sales/1", "--dsn", warehouse.dsn)
+        code, out, _ = run("status", "--folder", folder, "--dsn", warehouse.dsn)
+        assert code == 1
+        assert re.search(r"^sales/0001_sales +applied +20", out, re.MULTILINE)
+        assert re.search(r"^sales/0002_sales +pending$", out, re.MULTILINE)
+        code, out, _ = run("status", "--dsn", warehouse.dsn)
+        assert code == 0
+        assert re.search(r"^sales/0001_sales +unchecked", out, re.MULTILINE)
+        assert "--folder did not name" in out
+
+    def test_check_tells_findings_and_its_exit_code_says_so(self, run, warehouse):
+        code, out, _ = run("check", "--dsn", warehouse.dsn)
+        assert (code, out) == (0, "The catalog is what 4 migrations make.\n")
+        with warehouse.connect() as connection:
+            connection.execute("create table staging.mine (a integer)")
+        code, out, _ = run("check", "--dsn", warehouse.dsn)
+        assert (code, out.splitlines()[0]) == (0, "extra table staging.mine")
+        assert run("check", "--strict", "--dsn", warehouse.dsn)[0] == 1
+        with warehouse.connect() as connection:
+            connection.execute("alter table staging.sale alter quantity type integer using 1")
+        code, out, _ = run("check", "--dsn", warehouse.dsn)
+        assert code == 1
+        assert "changed column staging.sale.quantity\n    type: expected text, found integer\n" in out
+        code, out, err = run("check", "--json", "--dsn", warehouse.dsn)
+        found = json.loads(out)
+        assert (code, err, found["clean"]) == (1, "", False)
+        assert found["differences"] == [
+            {
+                "finding": "changed",
+                "kind": "column",
+                "name": "staging.sale.quantity",
+                "changes": [{"property": "type", "expected": "text", "found": "integer"}],
+            },
+            {"finding": "extra", "kind": "table", "name": "staging.mine", "changes": []},
+        ]
+
+    def test_check_says_what_it_did_not_look_at(self, run, empty, make_folder):
+        folder = make_folder(v0001_ops="select 1")
+        run("migrate", "--folder", folder, "--only", "ops", "--dsn", empty.dsn)
+        out = run("check", "--dsn", empty.dsn)[1]
+        assert "Pending, so not expected: 0002_source, 0003_staging, 0004_warehouse." in out
+        assert "Unchecked, because no --folder names them: sales/0001_ops." in out
+
+    def test_baseline_refuses_and_notes(self, run, warehouse):
+        with warehouse.connect() as connection:
+            connection.execute("drop table ops.schema_migration; drop table staging.sale")
+        code, out, err = run("baseline", "--dsn", warehouse.dsn)
+        assert (code, out) == (1, "")
+        assert err.startswith("WWH207 ")
+        assert "missing table staging.sale" in err
+        code, out, _ = run("baseline", "--to", "2", "--dsn", warehouse.dsn)
+        assert (code, out.splitlines()[0]) == (0, f"{'0001_ops':<24} noted as applied")
+        assert "(baseline)" in run("status", "--dsn", warehouse.dsn)[1]
+
+    def test_baseline_as_json(self, run, warehouse):
+        with warehouse.connect() as connection:
+            connection.execute("drop table ops.schema_migration")
+        code, out, _ = run("baseline", "--force", "--json", "--dsn", warehouse.dsn)
+        assert code == 0
+        assert all(each["baselined"] for each in json.loads(out)["noted"])
+
+    def test_the_schema_is_told_as_page_diagram_picture_and_data(self, run, warehouse):
+        arguments = ("schema", "--schema", "warehouse", "--dsn", warehouse.dsn)
+        assert "### warehouse.fact_sales" in run(*arguments)[1]
+        assert run(*arguments, "--format", "mermaid")[1].startswith("erDiagram\n")
+        assert run(*arguments, "--format", "svg")[1].startswith("<svg ")
+        (found,) = json.loads(run(*arguments, "--json")[1])["schemas"]
+        assert [each["name"] for each in found["tables"]] == [
+            "dim_customer",
+            "dim_date",
+            "dim_product",
+            "fact_sales",
+        ]
+        code, _, err = run("schema", "--schema", "nowhere", "--dsn", warehouse.dsn)
+        assert code == 1
+        assert "There is no schema nowhere." in err
+
     def test_an_unknown_group_is_a_failure_with_the_choices(self, run, empty):
         code, _, err = run("migrate", "--only", "sales", "--dsn", empty.dsn)
         assert code == 1
@@ -154,11 +272,11 @@ class TestSchema:
         for expected, dsn in cases.items():
             code, out, err = run("migrate", "--dsn", dsn)
             assert (code, out) == (1, "")
-            assert err.startswith(expected)
+            assert err.removeprefix("[1/4] 0001_ops\n").startswith(expected)
             assert conninfo_to_dict(dsn)["password"] not in err.replace("limited_", "")
 
     def test_a_connection_that_breaks_is_a_message_too(self, run, warehouse, monkeypatch):
-        def broken(dsn):
+        def broken(dsn, **_):
             with connect(dsn, autocommit=True) as connection, warehouse.connect(autocommit=True) as killer:
                 killer.execute("select pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
                 connection.execute("select 1")

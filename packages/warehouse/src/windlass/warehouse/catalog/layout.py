@@ -64,6 +64,7 @@ def arrange(
     gap_x: float,
     gap_y: float,
     columns: int,
+    ports: Mapping[tuple[str, str], tuple[float, float]] | None = None,
 ) -> Layout:
     """Place boxes: those with arrows in layers from left to right, the others below them in a grid.
 
@@ -73,13 +74,14 @@ def arrange(
         gap_x: Space between layers.
         gap_y: Space between boxes of a layer.
         columns: How many boxes without arrows stand side by side.
+        ports: How far below their box's upper edge an arrow begins and ends; by default in its middle.
     """
     edges = list(dict.fromkeys(each for each in arrows if each[0] != each[1]))
     joined = {name for edge in edges for name in edge}
     layout = Layout({name: Box(name, *size) for name, size in sizes.items()})
     if joined:
         layers = _layers(layout, [name for name in sizes if name in joined], edges)
-        _order(layers, layout, edges)
+        _order(layers, layout, edges, ports or {})
         _place_layers(layers, layout, gap_x=gap_x, gap_y=gap_y)
     alone = [layout.boxes[name] for name in sizes if name not in joined]
     _place_grid(alone, layout, gap_x=gap_y, gap_y=gap_y, columns=columns)
@@ -129,20 +131,29 @@ def _ranks(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, 
     return rank
 
 
-def _order(layers: list[list[Box]], layout: Layout, edges: Sequence[tuple[str, str]]) -> None:
-    near: dict[int, list[Box]] = {}
+def _order(
+    layers: list[list[Box]],
+    layout: Layout,
+    edges: Sequence[tuple[str, str]],
+    ports: Mapping[tuple[str, str], tuple[float, float]],
+) -> None:
+    near: dict[int, list[tuple[Box, float]]] = {}
     for edge in edges:
-        chain = [layout.boxes[edge[0]], *layout.lanes[edge], layout.boxes[edge[1]]]
-        for one, other in pairwise(chain):
-            near.setdefault(id(one), []).append(other)
-            near.setdefault(id(other), []).append(one)
+        first, last = layout.boxes[edge[0]], layout.boxes[edge[1]]
+        out, into = ports.get(edge, (first.height / 2, last.height / 2))
+        lanes = [(lane, lane.height / 2) for lane in layout.lanes[edge]]
+        for one, other in pairwise([(first, out), *lanes, (last, into)]):
+            near.setdefault(id(one[0]), []).append(other)
+            near.setdefault(id(other[0]), []).append(one)
     for sweep in range(_SWEEPS):
         _stack(layers)
         for layer in layers if sweep % 2 == 0 else layers[::-1]:
-            middles = {
-                id(box): sum(each.middle for each in near[id(box)]) / len(near[id(box)]) for box in layer
-            }
+            middles = {id(box): _mean([each.y + down for each, down in near[id(box)]]) for box in layer}
             layer.sort(key=lambda box: middles[id(box)])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _stack(layers: Sequence[Sequence[Box]], gap: float = 0.0) -> None:
@@ -161,9 +172,7 @@ def _place_layers(layers: list[list[Box]], layout: Layout, *, gap_x: float, gap_
     for layer in layers:
         width = max(box.width for box in layer)
         for box in layer:
-            box.x = x
-            if not box.width:
-                box.width = width
+            box.x, box.width = x, width
         x += width + gap_x
     layout.width = x - gap_x
     layout.height = max(box.y + box.height for layer in layers for box in layer)
@@ -178,7 +187,7 @@ def _place_grid(alone: Sequence[Box], layout: Layout, *, gap_x: float, gap_y: fl
     bottoms = [top] * count
     for box in alone:
         column = bottoms.index(min(bottoms))
-        box.x, box.y = column * (width + gap_x), bottoms[column]
+        box.x, box.y, box.width = column * (width + gap_x), bottoms[column], width
         bottoms[column] += box.height + gap_y
     layout.width = max(layout.width, count * (width + gap_x) - gap_x)
     layout.height = max(bottoms) - gap_y

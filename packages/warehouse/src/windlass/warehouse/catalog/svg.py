@@ -46,7 +46,7 @@ def svg(tables: Sequence[Table], *, columns: int = 4) -> str:
         (table.title, each.target) for table in tables for each in table.references if each.target in by_title
     ]
     sizes = {table.title: _size(table) for table in tables}
-    layout = arrange(sizes, arrows, gap_x=_GAP_X, gap_y=_GAP_Y, columns=columns)
+    layout = arrange(sizes, arrows, gap_x=_GAP_X, gap_y=_GAP_Y, columns=columns, ports=_ports(by_title))
     width = max(layout.width, len(_LEGEND) * _CHARACTER) + 2 * _MARGIN
     height = layout.height + 2 * _MARGIN + _ROW
     names = f"Tables {', '.join(by_title)}"
@@ -63,6 +63,18 @@ def svg(tables: Sequence[Table], *, columns: int = 4) -> str:
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _ports(tables: dict[str, Table]) -> dict[tuple[str, str], tuple[float, float]]:
+    return {
+        (table.title, each.target): (
+            _down(table, each.columns[0]),
+            _down(tables[each.target], each.target_columns[0]),
+        )
+        for table in tables.values()
+        for each in table.references
+        if each.target in tables
+    }
 
 
 def _role(table: Table, arrows: Sequence[tuple[str, str]]) -> str:
@@ -109,15 +121,16 @@ def _lines(table: Table, tables: dict[str, Table], layout: Layout) -> Iterator[s
         if target is None:
             continue
         origin_box, target_box = layout.boxes[table.title], layout.boxes[target.title]
-        start = _height(table, reference.columns[0], origin_box)
-        end = _height(target, reference.target_columns[0], target_box)
+        start = origin_box.y + _down(table, reference.columns[0])
+        end = target_box.y + _down(target, reference.target_columns[0])
         lanes = layout.lanes.get((table.title, target.title), [])
         yield from _line(origin_box, start, target_box, end, lanes)
 
 
-def _height(table: Table, column: str, box: Box) -> float:
+def _down(table: Table, column: str) -> float:
+    """How far below its box's upper edge a column stands."""
     names = [each.name for each in table.columns]
-    return box.y + _HEAD + _ROW * names.index(column) + _ROW / 2
+    return _HEAD + _ROW * names.index(column) + _ROW / 2
 
 
 def _line(origin: Box, start: float, target: Box, end: float, lanes: Sequence[Box]) -> Iterator[str]:
