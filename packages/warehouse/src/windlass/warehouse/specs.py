@@ -25,6 +25,7 @@ __all__ = [
 ConfigFile = Annotated[str, Field(min_length=1, json_schema_extra={"format": "config-file"})]
 TableName = Annotated[str, Field(min_length=1, examples=["staging.sale"])]
 ColumnName = Annotated[str, Field(min_length=1)]
+CsvCharacter = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[\x01-\x7f]$")]
 Parameters = Annotated[
     dict[str, Any] | None,
     Field(description="Values bound to %(name)s in the SQL; each must be used. Objects are bound as jsonb."),
@@ -100,14 +101,42 @@ class IncrementalLoadParameters(_WithSql):
 class LoadFileParameters(_Model):
     """Parameters of `warehouse.load_file`."""
 
-    file: ConfigFile = Field(description="UTF-8 file: CSV with a header line, or JSON lines.")
+    file: ConfigFile = Field(
+        description="CSV with a header line, JSON lines or Parquet; the first two also compressed, .gz."
+    )
     table: TableName = Field(description="Table to load, schema.name. Columns are matched by name.")
-    format: Literal["csv", "jsonl"] | None = Field(
+    format: Literal["csv", "jsonl", "parquet"] | None = Field(
         None, description="The format; by the file's suffix by default."
     )
     mode: Literal["replace", "append"] = Field(
         "append",
         description="append: keep the table's rows. replace: remove them first, in the same transaction.",
+    )
+    columns: dict[str, ColumnName | None] | None = Field(
+        None,
+        description="Columns of the file that have another name in the table; null for one to leave out.",
+        examples=[{"Order No": "order_id", "Remarks": None}],
+    )
+    extra_columns: Literal["error", "ignore"] = Field(
+        "error", description="A column of the file that the table does not have: an error, or left out."
+    )
+    missing_columns: Literal["error", "default"] = Field(
+        "error",
+        description="A column that the file lacks and the table does not fill itself: an error, or null.",
+    )
+    delimiter: CsvCharacter = Field(",", description="What separates the values of a CSV file.")
+    quote: CsvCharacter = Field('"', description="What may surround them; doubled inside.")
+    null: str = Field("", description="What an unquoted CSV value is that means null.")
+    encoding: str = Field(
+        "utf-8",
+        min_length=1,
+        description="Encoding of a CSV or JSON-lines file, by Python's name for it.",
+        examples=["utf-8", "cp1252", "utf-16"],
+    )
+    max_rejects: int = Field(
+        0,
+        ge=0,
+        description="Up to so many rows may be bad: they go to ops.rejected_file_row, the others are loaded.",
     )
 
 
@@ -184,7 +213,7 @@ LOAD_FILE = OperatorSpec(
     "warehouse.load_file",
     "windlass.warehouse.operators.LoadFileOperator",
     LoadFileParameters,
-    "Load a CSV or JSON-lines file by COPY: all or nothing, and the same content once.",
+    "Load a CSV, JSON-lines or Parquet file: the same content once, bad rows set aside up to a limit.",
 )
 TRANSFORM = OperatorSpec(
     "warehouse.transform",

@@ -88,6 +88,10 @@ class CsvReader:
         """A header of our own: by its end COPY knows the file's line ends before the first record."""
         return b"header" + self._head[1]
 
+    def line_end(self) -> bytes:
+        """That of the header."""
+        return self._head[1]
+
     def batches(self, layout: Layout, digest: Digest) -> Iterator[Batch]:
         """Its records after the header, as they stand there unless some column is left out."""
         head, line_end = self._head

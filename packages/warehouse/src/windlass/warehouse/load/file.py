@@ -24,7 +24,7 @@ from windlass.warehouse.load.ledger import FileEntry, claim, settle
 from windlass.warehouse.load.options import FileFormat, FileOptions, format_of, is_gzip
 from windlass.warehouse.load.parquet_file import ParquetReader
 from windlass.warehouse.load.reader import BadRecord, Digest, Layout, Reader, UnreadableError
-from windlass.warehouse.load.rejects import RejectingLoad, failed_line, postgres_problem
+from windlass.warehouse.load.rejects import RejectingLoad, located_line, postgres_problem
 from windlass.warehouse.load.source import ADVICE, TextSource, require_regular
 from windlass.warehouse.load.table import PgConnection, Table, describe_table
 from windlass.warehouse.transform.bind import advice_for
@@ -245,16 +245,20 @@ def _rejected(
 ) -> FileRejectedError:
     """Everything that is wrong with a file that could not be copied; at least what PostgreSQL says."""
     diagnosis = Diagnosis(connection)
-    line, known = _first_concerned(error)
+    line, known = _first_concerned(reader, layout, error)
     reader.diagnose(layout, diagnosis, start=line)
+    if isinstance(error, psycopg.IntegrityError):
+        # No examination finds what only the table's constraints know.
+        told = postgres_problem(error, line)
+        diagnosis.add(told.line, told.column, told.message)
     problems = diagnosis.problems() or known or (postgres_problem(error, line),)
     return FileRejectedError(str(entry.path), problems, advice=ADVICE)
 
 
-def _first_concerned(error: Exception) -> tuple[int, tuple[FileProblem, ...]]:
+def _first_concerned(reader: Reader, layout: Layout, error: Exception) -> tuple[int, tuple[FileProblem, ...]]:
     """The line before which all is well, so that nothing there needs a second look, and what is known."""
     if isinstance(error, _BadRecordError):
         return error.record.line, error.record.problems
     if isinstance(error, UnreadableError):
         return error.line, (FileProblem(error.line, error.column, error.message),)
-    return failed_line(error) or 1, ()
+    return located_line(reader, layout, error), ()

@@ -141,6 +141,10 @@ class JsonlReader:
         """Nothing."""
         return b""
 
+    def line_end(self) -> bytes:
+        """That of COPY's text format."""
+        return b"\n"
+
     def batches(self, layout: Layout, digest: Digest) -> Iterator[Batch]:
         """Its objects."""
         good: list[Record] = []

@@ -67,6 +67,10 @@ class ParquetReader:
         """A header of our own, as for CSV files."""
         return b"header\n"
 
+    def line_end(self) -> bytes:
+        """That of pyarrow's CSV."""
+        return b"\n"
+
     def batches(self, layout: Layout, digest: Digest) -> Iterator[Batch]:
         """Its rows. The file is read here and there, so its digest is taken afterwards."""
         import pyarrow as pa

@@ -84,7 +84,10 @@ class Reader(Protocol):
         """The options of COPY for its batches."""
 
     def guard(self) -> bytes:
-        """What has to come before the first batch of a COPY."""
+        """A line that has to come before the first batch of a COPY, or nothing."""
+
+    def line_end(self) -> bytes:
+        """What ends a line for COPY: by its first byte it counts them."""
 
     def batches(self, layout: Layout, digest: Digest) -> Iterator[Batch]:
         """Its records.

@@ -18,7 +18,7 @@ from windlass.warehouse.load.reader import BadRecord, Batch, Layout, Reader, Rec
 from windlass.warehouse.load.source import ADVICE
 from windlass.warehouse.load.table import PgConnection
 
-__all__ = ["RejectingLoad", "failed_line", "postgres_problem"]
+__all__ = ["RejectingLoad", "located_line", "postgres_problem"]
 
 _MAX_TEXT = 10_000
 _FLUSH = 500
@@ -26,11 +26,42 @@ _FLUSH = 500
 _COPY_LINE = re.compile(r"^COPY .*?, \w+ (\d+)", re.MULTILINE)
 
 
-def failed_line(error: Exception) -> int | None:
+def _failed_line(error: Exception) -> int | None:
     """The line at which COPY stopped, counted as COPY counts; None if it is unknown."""
     context = error.diag.context if isinstance(error, psycopg.Error) else None
     line = _COPY_LINE.search(context or "")
     return int(line[1]) if line else None
+
+
+def located_line(reader: Reader, layout: Layout, error: Exception) -> int:
+    """The line of the file of the record at which a COPY of all of it stopped; 1 if it is unknown."""
+    line = _failed_line(error)
+    if line is None:
+        return 1
+    counted = int(bool(reader.guard()))
+    for batch in reader.batches(layout, lambda _: None):
+        lines = _copy_lines(batch, reader)
+        if counted + lines < line:
+            counted += lines
+            continue
+        found = _record_at(batch.records(), line - counted)
+        return batch.line if found is None else batch.records()[found].line
+    return 1
+
+
+def _copy_lines(batch: Batch, reader: Reader) -> int:
+    end = reader.line_end()
+    return batch.payload.count(end[:1]) + (not batch.payload.endswith(end))
+
+
+def _record_at(records: Sequence[Record], line: int) -> int | None:
+    """Which record a line is in, as COPY counts lines."""
+    counted = 0
+    for index, record in enumerate(records):
+        counted += record.copy_lines
+        if counted >= line:
+            return index
+    return None
 
 
 def postgres_problem(error: Exception, line: int) -> FileProblem:
@@ -107,15 +138,8 @@ class RejectingLoad:
 
     def _index(self, records: Sequence[Record], error: psycopg.Error) -> int | None:
         """Which record an error is about, as far as COPY's count of lines tells."""
-        line = failed_line(error)
-        if line is None:
-            return None
-        counted = 1 if self.reader.guard() else 0
-        for index, record in enumerate(records):
-            counted += record.copy_lines
-            if counted >= line:
-                return index
-        return None
+        line = _failed_line(error)
+        return None if line is None else _record_at(records, line - bool(self.reader.guard()))
 
     def _examined(self, record: Record, error: psycopg.Error) -> BadRecord:
         diagnosis = Diagnosis(self.connection)
