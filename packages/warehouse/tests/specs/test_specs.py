@@ -14,13 +14,14 @@ from windlass.warehouse import specs
 
 pytestmark = pytest.mark.unit
 
-ALL = [specs.EXTRACT_LOAD, specs.INCREMENTAL_LOAD, specs.LOAD_FILE, specs.PUBLISH, specs.TRANSFORM]
+ALL = [specs.EXTRACT_LOAD, specs.INCREMENTAL_LOAD, specs.LOAD_FILE, specs.PUBLISH, specs.SCD2, specs.TRANSFORM]
 MINIMAL: dict[str, dict[str, Any]] = {
     "warehouse.extract_load": {"sql": "select 1", "table": "s.t"},
     "warehouse.incremental_load": {"sql": "select 1", "table": "s.t", "watermark": "at", "key": ["id"]},
     "warehouse.load_file": {"file": "a.csv", "table": "s.t"},
     "warehouse.transform": {"sql_file": "a.sql"},
     "warehouse.publish": {"sql_file": "a.sql", "table": "s.t", "source_table": "s.l", "key": ["id"]},
+    "warehouse.scd2": {"sql_file": "a.sql", "table": "s.t", "key": ["id"]},
 }
 
 
@@ -68,6 +69,7 @@ def test_files_beside_the_config_are_marked_so() -> None:
         ("warehouse.incremental_load", "sql_file"),
         ("warehouse.load_file", "file"),
         ("warehouse.publish", "sql_file"),
+        ("warehouse.scd2", "sql_file"),
         ("warehouse.transform", "sql_file"),
     }
 

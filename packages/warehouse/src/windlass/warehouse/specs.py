@@ -12,6 +12,7 @@ __all__ = [
     "INCREMENTAL_LOAD",
     "LOAD_FILE",
     "PUBLISH",
+    "SCD2",
     "TRANSFORM",
     "ExtractLoadParameters",
     "IncrementalLoadParameters",
@@ -19,6 +20,7 @@ __all__ = [
     "LookupParameters",
     "OperatorSpec",
     "PublishParameters",
+    "Scd2Parameters",
     "TransformParameters",
 ]
 
@@ -180,6 +182,58 @@ class PublishParameters(_WithSql):
     )
 
 
+class Scd2Parameters(_WithSql):
+    """Parameters of `warehouse.scd2`."""
+
+    table: TableName = Field(
+        description="Dimension to keep, schema.name, with a unique constraint on the key and valid_from."
+    )
+    key: Annotated[list[ColumnName], Field(min_length=1)] = Field(
+        description="Columns of its natural key, which all versions of a row share."
+    )
+    mode: Literal["snapshot", "changes"] = Field(
+        "snapshot",
+        description="snapshot: the query is the whole state as of one instant. "
+        "changes: each row says how its key is from its effective_at on.",
+    )
+    as_of: str | None = Field(
+        None,
+        min_length=1,
+        description="Instant of the snapshot, ISO 8601 with a time zone; the run's logical date by default.",
+        examples=["{{ data_interval_end }}"],
+    )
+    effective_at: ColumnName | None = Field(
+        None, description="For changes: column of the query with the time from which a row holds."
+    )
+    deleted: ColumnName | None = Field(
+        None, description="For changes: boolean column of the query that tells of a deletion."
+    )
+    complete: bool = Field(True, description="Whether a key that is not in the snapshot is gone.")
+    track: list[ColumnName] | None = Field(
+        None,
+        description="Columns whose change begins a version; others are overwritten. All by default.",
+    )
+    valid_from: ColumnName = Field(
+        "valid_from", description="The dimension's column with the beginning of a version."
+    )
+    valid_to: ColumnName = Field("valid_to", description="The dimension's column with the end of a version.")
+    is_current: ColumnName | None = Field(
+        "is_current",
+        description="The dimension's column that is true while a version has no end; null: none.",
+    )
+
+    @model_validator(mode="after")
+    def _options_of_mode(self) -> Scd2Parameters:
+        changes = self.mode == "changes"
+        if changes and self.effective_at is None:
+            raise ValueError("changes need effective_at")
+        if changes and (self.as_of is not None or not self.complete):
+            raise ValueError("as_of and complete are for snapshots")
+        if not changes and (self.effective_at is not None or self.deleted is not None):
+            raise ValueError("effective_at and deleted are for changes")
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class OperatorSpec:
     """An operator that configs can name.
@@ -226,4 +280,10 @@ PUBLISH = OperatorSpec(
     "windlass.warehouse.operators.PublishOperator",
     PublishParameters,
     "Publish landed rows that the target's own constraints accept; reject the others with every reason.",
+)
+SCD2 = OperatorSpec(
+    "warehouse.scd2",
+    "windlass.warehouse.operators.Scd2Operator",
+    Scd2Parameters,
+    "Keep a dimension's history (SCD type 2) from snapshots or changes, in any order, as often as you like.",
 )

@@ -6,6 +6,7 @@ from windlass.warehouse.operators.extract_load import ExtractLoadOperator
 from windlass.warehouse.operators.incremental_load import IncrementalLoadOperator
 from windlass.warehouse.operators.load_file import LoadFileOperator
 from windlass.warehouse.operators.publish import PublishOperator
+from windlass.warehouse.operators.scd2 import Scd2Operator
 from windlass.warehouse.operators.transform import TransformOperator
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "IncrementalLoadOperator",
     "LoadFileOperator",
     "PublishOperator",
+    "Scd2Operator",
     "TransformOperator",
 ]

@@ -11,6 +11,7 @@ from windlass.warehouse.errors import HistoryError
 from windlass.warehouse.load.table import PgConnection
 from windlass.warehouse.scd2.dimension import Dimension
 from windlass.warehouse.scd2.fragments import CHANGE, STATEMENT, at, columns, differs, joined, same
+from windlass.warehouse.scd2.stage import prefer_lookups
 from windlass.warehouse.scd2.unfit import SHOWN
 
 __all__ = ["Difference", "Survey", "compare", "survey"]
@@ -21,11 +22,13 @@ class Survey:
     """How the versions lie around an instant.
 
     Attributes:
+        versions: All versions.
         covering: Versions that hold at the instant.
         later: Versions that begin at it or later, or end later.
         between: Those that begin or end strictly between it and the next noted snapshot.
     """
 
+    versions: int
     covering: int
     later: int
     between: int
@@ -71,7 +74,7 @@ def survey(
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
             sql.SQL(
-                "select count(*) filter (where {covers}), "
+                "select count(*), count(*) filter (where {covers}), "
                 "count(*) filter (where {begin} >= {instant} or ({end} > {instant} and {closed})), "
                 "count(*) filter (where ({begins}) or ({ends} and {closed})) from {table} as t"
             ).format(
@@ -85,11 +88,11 @@ def survey(
                 table=dimension.identifier,
             )
         )
-        return Survey(*(cursor.fetchone() or (0, 0, 0)))
+        return Survey(*(cursor.fetchone() or (0, 0, 0, 0)))
 
 
 def compare(
-    connection: PgConnection, dimension: Dimension, *, instant: sql.Composable, rows: int, covering: int
+    connection: PgConnection, dimension: Dimension, *, instant: sql.Composable, rows: int, lie: Survey
 ) -> Difference:
     """Find the keys whose state at an instant is not what the snapshot says.
 
@@ -101,7 +104,7 @@ def compare(
         dimension: The dimension.
         instant: The snapshot's.
         rows: Rows of the snapshot.
-        covering: Versions that hold at the instant.
+        lie: How the versions lie around the instant.
 
     Raises:
         HistoryError: A key is in the snapshot twice.
@@ -136,32 +139,43 @@ def compare(
             differs=differs(pairs),
         )
     )
-    found = _count(connection, dimension, instant)
+    found = _count(connection, dimension, instant, lie)
     # Every row of the snapshot matches one version or is new, and every version is matched or missing. So many
     # rows, so many versions: counting costs nothing, where grouping the snapshot by its key doubles the time.
-    if rows - found.new != covering - found.missing:
+    if rows - found.new != lie.covering - found.missing:
         raise _duplicates(connection, dimension)
     if found.new and _has_new_twice(connection, dimension):
         raise _duplicates(connection, dimension)
     return found
 
 
-def _count(connection: PgConnection, dimension: Dimension, instant: sql.Composable) -> Difference:
-    earlier = sql.SQL("exists (select from {} as t where {} and {} < {})").format(
-        dimension.identifier, same("t", "c", dimension.key), at("t", dimension.begins.name), instant
-    )
+def _count(
+    connection: PgConnection, dimension: Dimension, instant: sql.Composable, lie: Survey
+) -> Difference:
     kinds = joined(
         sql.SQL('count(*) filter (where c."windlass kind" = {})').format(sql.Literal(kind))
         for kind in ("new", "changed", "missing", "touched")
     )
     with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(
-            sql.SQL(
-                "select {kinds}, (select count(*) from {change} as c where c.\"windlass kind\" = 'new' and {earlier}) "
-                "from {change} as c"
-            ).format(kinds=kinds, change=CHANGE, earlier=earlier)
-        )
-        return Difference(*(cursor.fetchone() or (0, 0, 0, 0, 0)))
+        cursor.execute(sql.SQL("select {} from {} as c").format(kinds, CHANGE))
+        new, changed, missing, touched = cursor.fetchone() or (0, 0, 0, 0)
+        reappeared = 0
+        if new and lie.versions > lie.covering:
+            prefer_lookups(connection, few=new, many=lie.versions)
+            cursor.execute(
+                sql.SQL(
+                    "select count(*) from {} as c where c.\"windlass kind\" = 'new' "
+                    "and exists (select from {} as t where {} and {} < {})"
+                ).format(
+                    CHANGE,
+                    dimension.identifier,
+                    same("t", "c", dimension.key),
+                    at("t", dimension.begins.name),
+                    instant,
+                )
+            )
+            (reappeared,) = cursor.fetchone() or (0,)
+    return Difference(new=new, changed=changed, missing=missing, touched=touched, reappeared=reappeared)
 
 
 def _has_new_twice(connection: PgConnection, dimension: Dimension) -> bool:

@@ -9,12 +9,18 @@ from windlass.warehouse.scd2.compare import Difference
 from windlass.warehouse.scd2.dimension import Dimension
 from windlass.warehouse.scd2.fit import expect, fill, within
 from windlass.warehouse.scd2.fragments import CHANGE, at, joined, same
+from windlass.warehouse.scd2.stage import prefer_lookups
 
 __all__ = ["append_versions", "overwrite"]
 
 
 def append_versions(
-    connection: PgConnection, dimension: Dimension, found: Difference, *, instant: sql.Composable
+    connection: PgConnection,
+    dimension: Dimension,
+    found: Difference,
+    *,
+    instant: sql.Composable,
+    versions: int,
 ) -> None:
     """Close the versions that hold no longer and begin new ones.
 
@@ -23,9 +29,11 @@ def append_versions(
         dimension: The dimension.
         found: How many keys differ.
         instant: The snapshot's.
+        versions: How many versions there are.
     """
     current = dimension.current
     if found.changed or found.missing:
+        prefer_lookups(connection, few=found.changed + found.missing, many=versions)
         done = connection.execute(
             sql.SQL(
                 "update {table} as t set {end} = {instant}{current} from {change} as c "

@@ -54,9 +54,9 @@ def apply_snapshot(
             advice="A snapshot can be late only among snapshots. Apply one that is later than all versions, or "
             "empty the table and apply them all.",
         )
-    found = compare(connection, dimension, instant=instant, rows=rows, covering=lie.covering)
+    found = compare(connection, dimension, instant=instant, rows=rows, lie=lie)
     if following is None and not lie.later:
-        append_versions(connection, dimension, found, instant=instant)
+        append_versions(connection, dimension, found, instant=instant, versions=lie.versions)
     elif found.keys > found.touched:
         _weave(connection, dimension, found, instant=instant, following=after)
         rewrite(connection, dimension)
