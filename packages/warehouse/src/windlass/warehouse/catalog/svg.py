@@ -12,7 +12,7 @@ from windlass.warehouse.catalog.tables import Column, Table
 __all__ = ["svg"]
 
 _ROW, _HEAD, _PAD, _MARGIN = 20, 30, 10, 24
-_KEY_WIDTH = 44
+_KEY_WIDTH = 52
 _GAP_X, _GAP_Y = 120, 28
 # Monospaced faces are 0.6 em wide; a little more, so that no viewer's substitute cuts a text.
 _CHARACTER, _HEAD_CHARACTER = 7.5, 8.2
