@@ -37,16 +37,18 @@ class Diagnosis:
 
     Attributes:
         connection: Connection to the warehouse, in a working transaction.
+        limit: How many problems are enough.
     """
 
     connection: PgConnection
+    limit: int = MAX_PROBLEMS
     _problems: list[FileProblem] = field(default_factory=list)
     _values: list[Value] = field(default_factory=list)
 
     @property
     def is_full(self) -> bool:
         """Whether there are enough problems."""
-        return len(self._problems) >= MAX_PROBLEMS
+        return len(self._problems) >= self.limit
 
     def add(self, line: int, column: int, message: str) -> None:
         """Note a problem."""
@@ -66,7 +68,7 @@ class Diagnosis:
         """The first problems in the order of the file."""
         self._flush()
         ordered = sorted(set(self._problems), key=lambda item: (item.line, item.column, item.message))
-        return tuple(ordered[:MAX_PROBLEMS])
+        return tuple(ordered[: self.limit])
 
     def _flush(self) -> None:
         by_type: dict[str, list[Value]] = {}
@@ -80,7 +82,7 @@ class Diagnosis:
                     sql.SQL(
                         "select n from unnest(%s::text[]) with ordinality as t (v, n) "
                         "where not ops.is_valid_input(v, {}) order by n limit {}"
-                    ).format(doubled(sql.Literal(type_name), self.connection), MAX_PROBLEMS),
+                    ).format(doubled(sql.Literal(type_name), self.connection), self.limit),
                     [texts],
                 )
                 for (number,) in cursor:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
-import structlog
 
 from windlass.warehouse.errors import FileProblem, FileRejectedError, LoadError
 from windlass.warehouse.fence import writing
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 __all__ = ["FileFormat", "FileOptions", "FileResult", "load_file"]
-
-log = structlog.get_logger(__name__)
 
 _PROGRESS_SECONDS = 10.0
 
@@ -168,12 +165,18 @@ class _Seen:
         now = time.monotonic()
         if now - self._told >= _PROGRESS_SECONDS:
             self._told = now
-            log.info(
-                "file_loading",
-                file=self._entry.path.name,
-                table=str(self._entry.target),
-                bytes_read=self._bytes,
-            )
+            self._tell()
+
+    def _tell(self) -> None:
+        # A tenth of what it takes to load a large file, and most files are loaded before it is needed.
+        import structlog
+
+        structlog.get_logger(__name__).info(
+            "file_loading",
+            file=self._entry.path.name,
+            table=str(self._entry.target),
+            bytes_read=self._bytes,
+        )
 
     def digest(self) -> str:
         """SHA-256 of all that was read, in hex."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import psycopg
 from psycopg import sql
@@ -22,6 +24,8 @@ __all__ = ["RejectingLoad", "located_line", "postgres_problem"]
 
 _MAX_TEXT = 10_000
 _FLUSH = 500
+_SEGMENT = 64 * 1024
+_ALL = 1_000_000
 # A trigger's own context comes before that of COPY.
 _COPY_LINE = re.compile(r"^COPY .*?, \w+ (\d+)", re.MULTILINE)
 
@@ -72,6 +76,15 @@ def postgres_problem(error: Exception, line: int) -> FileProblem:
     return FileProblem(line, 1, f"{error.diag.message_primary or error}.{detail}".replace("\0", "\ufffd"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A bad record before it is written: the problems known, or what PostgreSQL said."""
+
+    record: Record
+    problems: tuple[FileProblem, ...]
+    said: FileProblem | None = None
+
+
 @dataclass
 class RejectingLoad:
     """A load that bears bad rows up to a limit.
@@ -94,7 +107,7 @@ class RejectingLoad:
     rows: int = 0
     rejected: int = 0
     _first: list[FileProblem] = field(default_factory=list)
-    _pending: list[BadRecord] = field(default_factory=list)
+    _pending: list[_Pending] = field(default_factory=list)
 
     def add(self, batch: Batch) -> None:
         """Load a batch's good records, and set the others aside.
@@ -102,13 +115,10 @@ class RejectingLoad:
         Raises:
             FileRejectedError: There are more bad ones than the limit.
         """
-        for record in batch.bad:
-            self._reject(record)
-        if not batch.payload:
-            return
-        error = self._copy(batch.payload)
-        if error is not None:
-            self._settle(batch.records(), error)
+        for bad in batch.bad:
+            self._reject(_Pending(Record(bad.line, b"", bad.text), bad.problems))
+        if batch.payload and self._copy(batch.payload) is not None:
+            self._settle(batch.records())
 
     def _copy(self, payload: bytes) -> psycopg.Error | None:
         columns = [column for column in self.layout if column is not None]
@@ -123,46 +133,60 @@ class RejectingLoad:
         self.rows += copied
         return None
 
-    def _settle(self, records: Sequence[Record], error: psycopg.Error) -> None:
-        """Find the bad records of a batch that failed: each is confirmed by failing alone."""
-        segments = list(reversed(_around(records, self._index(records, error))))
+    def _settle(self, records: Sequence[Record]) -> None:
+        """Find the bad records of a batch that failed.
+
+        In short segments, for what follows a bad record is sent again.
+        """
+        segments = list(_segments(records))
+        segments.reverse()
         while segments:
             segment = segments.pop()
-            failure = self._copy(b"".join(record.payload for record in segment))
-            if failure is None:
+            payload = b"".join(record.payload for record in segment)
+            error = self._copy(payload)
+            if error is None:
                 continue
+            index = self._index(segment, error)
             if len(segment) == 1:
-                self._reject(self._examined(segment[0], failure))
+                self._refuse(segment[0], error)
+            elif index is not None and self._is_certain(payload, len(segment)):
+                self._refuse(segment[index], error)
+                segments += [part for part in (segment[index + 1 :], segment[:index]) if part]
             else:
-                segments += reversed(_around(segment, self._index(segment, failure)))
+                # Who it was is certain when it fails alone.
+                segments += reversed(_around(segment, index))
 
     def _index(self, records: Sequence[Record], error: psycopg.Error) -> int | None:
         """Which record an error is about, as far as COPY's count of lines tells."""
         line = _failed_line(error)
         return None if line is None else _record_at(records, line - bool(self.reader.guard()))
 
-    def _examined(self, record: Record, error: psycopg.Error) -> BadRecord:
-        diagnosis = Diagnosis(self.connection)
-        self.reader.examine(record, self.layout, diagnosis)
-        problems = diagnosis.problems() or (postgres_problem(error, record.line),)
-        return BadRecord(record.line, record.text, problems)
+    def _is_certain(self, payload: bytes, records: int) -> bool:
+        """Whether lines and records are the same, whoever counts them."""
+        end = self.reader.line_end()
+        return all(payload.count(bytes([byte])) == records * (byte in end) for byte in b"\r\n")
 
-    def _reject(self, record: BadRecord) -> None:
+    def _refuse(self, record: Record, error: psycopg.Error) -> None:
+        self._reject(_Pending(record, (), postgres_problem(error, record.line)))
+
+    def _reject(self, record: _Pending) -> None:
         self.rejected += 1
-        self._first = (self._first + list(record.problems))[:MAX_PROBLEMS]
+        self._pending.append(record)
         if self.rejected > self.limit:
-            # One line for each row first: the limit is about rows.
+            self.flush()
             raise FileRejectedError(
                 str(self.entry.path),
                 tuple(self._first),
                 advice=f"More than {self.limit} rows (max_rejects) are bad. {ADVICE}",
             )
-        self._pending.append(record)
         if len(self._pending) >= _FLUSH:
             self.flush()
 
     def flush(self) -> None:
-        """Write the rejected rows that are still held."""
+        """Write the rejected rows that are still held, with all that is wrong with each."""
+        found = self._examined()
+        told = [problem for record in found for problem in record.problems]
+        self._first = sorted([*self._first, *told], key=attrgetter("line", "column"))[:MAX_PROBLEMS]
         entry, context = self.entry, self.entry.context
         with self.connection.cursor() as cursor:
             cursor.executemany(
@@ -184,10 +208,42 @@ class RejectingLoad:
                         context.task_id,
                         context.map_index,
                     )
-                    for record in self._pending
+                    for record in found
                 ],
             )
         self._pending.clear()
+
+    def _examined(self) -> list[BadRecord]:
+        """The records held, each with its problems: those known, those found now, or what PostgreSQL said."""
+        pending = sorted(self._pending, key=lambda item: item.record.line)
+        diagnosis = Diagnosis(self.connection, limit=_ALL)
+        for item in pending:
+            if not item.problems:
+                self.reader.examine(item.record, self.layout, diagnosis)
+        lines = [item.record.line for item in pending]
+        problems: dict[int, list[FileProblem]] = {}
+        for problem in diagnosis.problems():
+            # A problem may be on a later line of its record.
+            problems.setdefault(bisect_right(lines, problem.line) - 1, []).append(problem)
+        found: list[BadRecord] = []
+        for number, item in enumerate(pending):
+            told = item.problems or tuple(problems.get(number, ()))
+            if not told:
+                assert item.said is not None
+                told = (item.said,)
+            found.append(BadRecord(item.record.line, item.record.text, told))
+        return found
+
+
+def _segments(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    start = size = 0
+    for index, record in enumerate(records, 1):
+        size += len(record.payload)
+        if size >= _SEGMENT:
+            yield records[start:index]
+            start, size = index, 0
+    if start < len(records):
+        yield records[start:]
 
 
 def _around(records: Sequence[Record], index: int | None) -> list[Sequence[Record]]:
