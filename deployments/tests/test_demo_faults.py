@@ -11,13 +11,12 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
 
-from windlass.deployments.testing import Config, Stack, wait_until
+from windlass.deployments.testing import Api, Config, Stack, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -186,20 +185,9 @@ def test_a_run_that_takes_too_long_is_given_up(stack: Stack, config: Config, gat
 def test_a_kept_stack_answers_lets_its_user_in_and_is_stopped_by_down(stack: Stack, config: Config) -> None:
     done = stack.run("demo", "--config", config.write(one="true"), "--keep")
     assert done.code == 0, done.err
-    url = done.out.partition("Airflow: ")[2].split()[0]
-    password = done.out.partition("password ")[2].split()[0]
-    login = urllib.request.Request(
-        f"{url}/auth/token",
-        data=json.dumps({"username": "admin", "password": password}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(login) as answer:
-        token = json.load(answer)["access_token"]
-    request = urllib.request.Request(
-        f"{url}/api/v2/dags/shop_trial_v1", headers={"Authorization": f"Bearer {token}"}
-    )
-    with urllib.request.urlopen(request) as answer:
-        assert json.load(answer)["is_paused"] is False
+    with Api.of(done.out) as api:
+        run_id = api.run_ids("shop_trial_v1")[-1]
+        assert api.task_states("shop_trial_v1", run_id) == {"one": "success"}
     assert stack.run("down", "--json").report == {"stopped": ["airflow", "postgres"]}
     assert stack.processes() == []
 

@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import httpx
 import psutil
 
 from windlass.deployments.local.layout import Layout
 from windlass.deployments.services.processes import marked
 
-__all__ = ["Config", "Finished", "Stack", "wait_until"]
+__all__ = ["Api", "Config", "Finished", "Stack", "wait_until"]
 
 _BASH = "airflow.providers.standard.operators.bash.BashOperator"
 
@@ -111,6 +113,70 @@ class Stack:
         """End the stack's process with `title` in its command line at once, as the kernel would."""
         (process,) = [one for one in self.processes() if any(title in word for word in one.cmdline())]
         process.send_signal(signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Api:
+    """Airflow's public API, as a user's own program speaks with it."""
+
+    client: httpx.Client
+
+    @classmethod
+    @contextmanager
+    def of(cls, said: str) -> Iterator[Self]:
+        """Log in with what a command that left a stack running has said."""
+        url = said.partition("Airflow: ")[2].split()[0]
+        password = said.partition("password ")[2].split()[0]
+        with httpx.Client(base_url=url, timeout=30) as client:
+            answer = client.post("/auth/token", json={"username": "admin", "password": password})
+            token = answer.raise_for_status().json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            yield cls(client)
+
+    def trigger(self, dag_id: str, run_id: str, *, logical_date: str | None = None) -> None:
+        """Have a DAG run, paused or not."""
+        self._call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+        self._call("POST", f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": logical_date})
+
+    def run_ids(self, dag_id: str) -> list[str]:
+        """The DAG's runs."""
+        return [run["dag_run_id"] for run in self._call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]]
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """State of a DAG run."""
+        return str(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """State of every task of a DAG run."""
+        found = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        return {each["task_id"]: each["state"] for each in found["task_instances"]}
+
+    def result(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """What a task returned."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        value = self._call("GET", path)["value"]
+        return dict(json.loads(value) if isinstance(value, str) else value)
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task instance, whatever its state."""
+        wanted = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [task_id],
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self._call("POST", f"/dags/{dag_id}/clearTaskInstances", wanted)
+
+    def delete_run(self, dag_id: str, run_id: str) -> None:
+        """Delete a DAG run."""
+        self._call("DELETE", f"/dags/{dag_id}/dagRuns/{run_id}")
+
+    def _call(self, method: str, path: str, content: Any = None) -> dict[str, Any]:
+        answer = self.client.request(method, f"/api/v2{path}", json=content)
+        if answer.is_error:
+            raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return dict(answer.json()) if answer.content else {}
 
 
 @dataclass

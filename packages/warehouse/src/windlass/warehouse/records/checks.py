@@ -64,8 +64,8 @@ insert into ops.quality_check_result as r (
 )
 values (
     %(dag_id)s, %(run_id)s, %(task_id)s, %(map_index)s, %(try_number)s, %(max_tries)s, %(ti_id)s,
-    %(generation)s, %(check_name)s, %(check_kind)s, %(table_name)s, %(column_name)s, %(object_key)s, %(status)s, %(observed)s,
-    %(expected)s, %(message)s
+    %(generation)s, %(check_name)s, %(check_kind)s, %(table_name)s, %(column_name)s, %(object_key)s,
+    %(status)s, %(observed)s, %(expected)s, %(message)s
 )
 on conflict on constraint quality_check_result_identity do update
 set check_kind = excluded.check_kind, status = excluded.status, observed = excluded.observed,
