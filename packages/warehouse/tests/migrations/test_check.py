@@ -13,7 +13,7 @@ from windlass.warehouse.catalog import Finding, Kind, compare, read_objects
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import binaries
 from windlass.warehouse.errors import MigrationEditedError, MissingExtraError, ScratchError
-from windlass.warehouse.migrations import MigrationFolder, check, load_migrations, migrate
+from windlass.warehouse.migrations import MigrationFolder, check, drift, load_migrations, migrate, scratch
 from windlass.warehouse.migrations.drift import expected_objects
 from windlass.warehouse.migrations.scratch import scratch_database
 
@@ -319,3 +319,24 @@ class TestScratch:
                     assert made.is_elsewhere
             finally:
                 connection.execute(f"drop database {name}")
+
+    def test_why_it_cannot_be_made_is_told(self, warehouse):
+        with warehouse.connect(autocommit=True) as connection:
+            like = connection.execute(scratch._LOCALE).fetchone()[0] | {"datcollate": "nowhere"}
+            with pytest.raises(ScratchError, match="invalid LC_COLLATE locale name") as caught:
+                scratch._create(connection, "windlass_check_none", like, is_elsewhere=False)
+        assert "--scratch-dsn" in caught.value.advice
+
+    def test_another_major_version_is_warned_of(self):
+        assert drift._warnings(180001, 180004) == ()
+        (warning,) = drift._warnings(150012, 180004)
+        assert "on PostgreSQL 18, this one on 15" in warning
+
+    @pytest.mark.parametrize(
+        ("provider", "clause"),
+        [("i", "locale_provider icu icu_locale 'de'"), ("b", "locale_provider builtin builtin_locale 'de'")],
+    )
+    def test_locales_of_every_provider_are_told_to_the_server(self, provider, clause):
+        for column in ("datlocale", "daticulocale"):
+            like = {"datcollate": "C", "datctype": "C", "datlocprovider": provider, column: "de"}
+            assert clause in scratch._locale_options(like).as_string()
