@@ -56,6 +56,24 @@ def printed(subject: DemoReport) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
+@pytest.mark.parametrize(
+    ("result", "note"),
+    [
+        ({"rows": 1200}, "1,200"),
+        ({"rows": 7, "skipped": True, "rejected": 0}, "7 (already loaded)"),
+        ({"rows": 7, "rejected": 2}, "7, 2 rejected"),
+        ({"landed": 7, "rejected": 0}, "7 landed"),
+        ({"read": 9, "inserted": 4, "updated": 2, "unchanged": 3}, "9 read, 4 inserted, 2 updated"),
+        ({"rows": 9, "inserted": 0, "changed": 1, "deleted": 2}, "9, 1 changed, 2 deleted"),
+        ({"statements": []}, ""),
+        (None, ""),
+    ],
+)
+def test_a_tasks_rows_are_told_in_a_few_words(result: Any, note: str) -> None:
+    line = next(line for line in printed(report(outcome("one", result=result))).splitlines() if "one" in line)
+    assert line.split("│")[4].strip() == note
+
+
 def test_rows_are_those_of_the_tasks_that_publish() -> None:
     loaded = outcome("load", result={"table": "staging.sale", "rows": 99})
     tasks = [

@@ -15,6 +15,7 @@ from windlass.warehouse.seed.manifest import ManifestComparison
 
 __all__ = ["DemoReport", "Rows", "count_rows"]
 
+_ROW_NOTES = ("rejected", "inserted", "updated", "changed", "deleted", "reappeared")
 _HEADINGS = ("injected", "found", "missed", "false positives")
 
 
@@ -95,7 +96,7 @@ class DemoReport:
 
 def count_rows(tasks: list[TaskOutcome]) -> Rows:
     """Add up what the publishing tasks returned."""
-    results = [task.result for task in tasks if isinstance(task.result, dict) and "rejected" in task.result]
+    results = [task.result for task in tasks if isinstance(task.result, dict) and "landed" in task.result]
     landed = sum(result["landed"] for result in results)
     rejected = sum(result["rejected"] for result in results)
     return Rows(landed=landed, published=landed - rejected, rejected=rejected)
@@ -116,11 +117,12 @@ def _name(task: TaskOutcome) -> str:
 def _row_note(result: Any) -> str:
     if not isinstance(result, dict):
         return ""
-    if "rejected" in result:
-        return f"{result['landed']:,} landed, {result['rejected']:,} rejected"
-    if "rows" in result:
-        return f"{result['rows']:,}" + (" (already loaded)" if result.get("skipped") else "")
-    return ""
+    first = next((name for name in ("landed", "read", "rows") if name in result), None)
+    if first is None:
+        return ""
+    notes = [f"{result[first]:,}" + ("" if first == "rows" else f" {first}")]
+    notes += [f"{result[name]:,} {name}" for name in _ROW_NOTES if result.get(name)]
+    return ", ".join(notes) + (" (already loaded)" if result.get("skipped") else "")
 
 
 def _anomaly_table(comparison: ManifestComparison) -> Table:
