@@ -16,6 +16,7 @@ from airflow.sdk import DAG
 
 from windlass.warehouse.operators import (
     ExtractLoadOperator,
+    IncrementalLoadOperator,
     LoadFileOperator,
     PublishOperator,
     TransformOperator,
@@ -174,6 +175,38 @@ def test_lookups_and_other_databases_work_from_python(
         )
     outcome = run_dag(dag)
     assert outcome.results["publish"]["rejected_by_kind"] == {"not_a_number": 1, "orphan": 1}
+
+
+def test_increments_go_by_the_task_and_tell_who_holds_them_back(
+    dag: DAG, run_dag: RunDag, warehouse: WarehouseDatabase, shop: WarehouseDatabase
+) -> None:
+    with dag:
+        IncrementalLoadOperator.partial(
+            task_id="load",
+            source_conn_id="shop",
+            sql="select * from sold where shop = %(shop)s",
+            watermark="number",
+            key=["shop", "number"],
+        ).expand_kwargs([{"table": f"sold_{n}", "parameters": {"shop": n}} for n in (0, 1)])
+    with shop.connect(autocommit=True) as source, shop.connect() as early, warehouse.connect() as target:
+        source.execute(
+            "create table sold as select n % 2 as shop, n as number from generate_series(1, 9) as n"
+        )
+        for n in (0, 1):
+            target.execute(f"create table sold_{n} (shop int, number int, primary key (shop, number))")
+        target.commit()
+        early.execute("insert into sold values (1, 0)")
+        outcome = run_dag(dag, connections={"shop": shop.dsn})
+        early.commit()
+        again = run_dag(dag, connections={"shop": shop.dsn})
+
+        assert outcome.results["load[0]"]["inserted"] == 4
+        held = outcome.results["load[1]"]
+        assert (held["held_back"], held["oldest"]["pid"]) == (1, early.info.backend_pid)
+        assert again.results["load[1]"]["watermark_after"] == "9"
+        assert target.execute("select count(*) from sold_1").fetchone() == (6,)
+        kept = target.execute("select pipeline, source_name from ops.load_watermark order by 1").fetchall()
+        assert kept == [("play.load[0]", "public.sold_0"), ("play.load[1]", "public.sold_1")]
 
 
 def test_a_retry_continues_its_generation_and_takes_the_fence(
