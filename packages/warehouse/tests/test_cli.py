@@ -222,6 +222,10 @@ class TestSchema:
         assert "Pending, so not expected: 0002_source, 0003_staging, 0004_warehouse." in out
         assert "Unchecked, because no --folder names them: sales/0001_ops." in out
 
+    def test_check_of_a_database_that_nothing_was_applied_to_says_so(self, run, empty):
+        code, out, _ = run("check", "--dsn", empty.dsn)
+        assert (code, out.splitlines()[0]) == (0, "No migration is noted as applied, so nothing is expected.")
+
     def test_baseline_refuses_and_notes(self, run, warehouse):
         with warehouse.connect() as connection:
             connection.execute("drop table ops.schema_migration; drop table staging.sale")

@@ -71,6 +71,11 @@ class TestFolders:
         folder = MigrationFolder.parse(text)
         assert (folder.name, str(folder.path)) == (name, path)
 
+    def test_a_home_folder_is_found_behind_a_name_too(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for text in ("~/sales", "sales=~/sales"):
+            assert MigrationFolder.parse(text).path == tmp_path / "sales"
+
     def test_all_that_is_wrong_is_told_at_once_with_its_path(self, make_folder, tmp_path):
         folder = make_folder(
             "sales",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -10,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from windlass.warehouse.connection import connect
+from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.errors import MigrationFailedError, MigrationLockedError
 from windlass.warehouse.migrations import Migration, MigrationState, load_migrations, migrate, status
 from windlass.warehouse.migrations.locks import ADVISORY_LOCK
+from windlass.warehouse.testing.server import WarehouseDatabase
 
 KNOWN = load_migrations()
 
@@ -126,6 +129,29 @@ class TestConcurrency:
         make_folder(v0002_sales="create schema sales")
         done = migrate(warehouse.dsn, folders=[folder], lock_wait=0.05)
         assert [each.title for each in done] == ["sales/0002_sales"]
+
+    def test_when_the_server_is_killed_the_error_is_clear_and_the_next_run_goes_on(
+        self, server_folder, make_folder
+    ):
+        folder = make_folder(v0001_sales="create schema sales", v0002_sales="select pg_sleep(60)")
+        server = EmbeddedPostgres(server_folder, system_dir=server_folder.parent / "system")
+        with server, ThreadPoolExecutor() as pool:
+            database = WarehouseDatabase("postgres", server.dsn())
+            migrating = pool.submit(migrate, database.dsn, folders=[folder], only={"ops", "sales"})
+            _await_migrator(database, "wait_event = 'PgSleep'")
+            os.kill(server.pid, signal.SIGKILL)
+            with pytest.raises(
+                MigrationFailedError, match="connection broke while migration sales/0002"
+            ) as caught:
+                migrating.result(timeout=60)
+            assert "migrate goes on from there" in caught.value.advice
+            server.start()
+            states = {each.title: each.state for each in status(server.dsn(), folders=[folder])}
+            assert states["sales/0001_sales"] is MigrationState.APPLIED
+            assert states["sales/0002_sales"] is MigrationState.PENDING
+            make_folder(v0002_sales="select 1")
+            done = migrate(server.dsn(), folders=[folder], only={"ops", "sales"})
+            assert [each.title for each in done] == ["sales/0002_sales"]
 
     def test_a_migrator_that_is_killed_leaves_nothing_half_done(self, warehouse):
         slow = _extra("create table ops.half (a integer); select pg_sleep(600);")

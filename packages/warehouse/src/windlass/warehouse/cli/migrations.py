@@ -210,7 +210,9 @@ def _table(found: Sequence[MigrationStatus]) -> str:
 def _report_text(report: DriftReport) -> str:
     lines = [str(difference) for difference in report.differences]
     count = f"{len(report.applied)} migration{'s' if len(report.applied) != 1 else ''}"
-    if report.differences:
+    if not report.applied:
+        lines.append("No migration is noted as applied, so nothing is expected.")
+    elif report.differences:
         lines.append(
             f"Compared with what {count} make: {len(report.drift)} missing or changed, "
             f"{len(report.extra)} extra."

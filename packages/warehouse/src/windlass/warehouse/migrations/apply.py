@@ -64,8 +64,9 @@ class Applier:
         started = time.perf_counter()
         with self.connection.transaction():
             self._run(migration)
-            self.connection.execute(_RESET)
-            return record(self.connection, migration, duration_ms=(time.perf_counter() - started) * 1000)
+            duration_ms = (time.perf_counter() - started) * 1000
+            self._reset()
+            return record(self.connection, migration, duration_ms=duration_ms)
 
     def _alone(self, migration: Migration, begun: Applied | None) -> Applied:
         leftovers = Leftovers.look(self.connection, migration)
@@ -79,18 +80,22 @@ class Applier:
             self._run(migration)
         except psycopg.Error as error:
             if not self.connection.broken:
-                self.connection.execute(_RESET)
+                self._reset()
                 forget(self.connection, migration)
                 leftovers.refuse_new(error, self.watch.holders)
             raise
         duration_ms = (time.perf_counter() - started) * 1000
-        self.connection.execute(_RESET)
+        self._reset()
         return record(self.connection, migration, duration_ms=duration_ms)
 
     def _run(self, migration: Migration) -> None:
         set_lock_timeout(self.connection, self.lock_timeout)
         # Without parameters psycopg uses the simple protocol, which takes many statements at once.
         self.connection.execute(migration.sql.encode())
+
+    def _reset(self) -> None:
+        self.connection.execute(_RESET)
+        set_lock_timeout(self.connection, self.lock_timeout)
 
     def _explained(self, error: psycopg.Error, migration: Migration) -> WarehouseError:
         title = migration.title

@@ -86,7 +86,10 @@ def check(
         found = read_objects(connection)
         version = connection.info.server_version
     implied = _applied(ledger, known)
-    expected, scratch_version = expected_objects(dsn, implied, scratch_dsn=scratch_dsn)
+    expected: tuple[CatalogObject, ...] = ()
+    scratch_version = version
+    if implied:
+        expected, scratch_version = expected_objects(dsn, implied, scratch_dsn=scratch_dsn)
     files = {each.key for each in known}
     done = {each.key for each in implied}
     return DriftReport(

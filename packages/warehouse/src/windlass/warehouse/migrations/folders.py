@@ -36,7 +36,9 @@ class MigrationFolder:
     def parse(cls, text: str) -> MigrationFolder:
         """Read `FOLDER` or `NAME=FOLDER`."""
         name, equals, path = text.partition("=")
-        return cls(Path(path), name) if equals and _COLLECTION.fullmatch(name) else cls(Path(text))
+        is_named = equals and _COLLECTION.fullmatch(name)
+        # A shell expands ~ at a word's beginning alone, which is not where it stands in NAME=~/folder.
+        return cls(Path(path).expanduser(), name) if is_named else cls(Path(text).expanduser())
 
     @property
     def name(self) -> str:
