@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -12,10 +14,16 @@ from psycopg.conninfo import conninfo_to_dict
 from windlass.warehouse.catalog import Finding, Kind, compare, read_objects
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import binaries
-from windlass.warehouse.errors import MigrationEditedError, MissingExtraError, ScratchError
+from windlass.warehouse.errors import (
+    MigrationEditedError,
+    MissingExtraError,
+    ScratchError,
+    ServerUnreachableError,
+)
 from windlass.warehouse.migrations import MigrationFolder, check, drift, load_migrations, migrate, scratch
 from windlass.warehouse.migrations.drift import expected_objects
 from windlass.warehouse.migrations.scratch import scratch_database
+from windlass.warehouse.migrations.throwaway import throwaway_server
 
 pytestmark = pytest.mark.integration
 
@@ -240,8 +248,8 @@ class TestScratch:
         assert caught.value.migration == "sales/0001_sales"
         assert _scratches(warehouse_server) <= before
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-    def test_ctrl_c_drops_it_and_what_kill_9_leaves_the_next_check_drops(
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+    def test_ctrl_c_or_sigterm_drop_it_and_what_kill_9_leaves_the_next_check_drops(
         self, warehouse_server, warehouse, make_folder, start_python, number
     ):
         folder = make_folder(v0001_sales="select 1")
@@ -251,8 +259,8 @@ class TestScratch:
         (changed,) = [each for each in load_migrations([folder]) if each.collection == "sales"]
         with warehouse.connect() as connection:
             connection.execute(slow, (changed.checksum,))
-        code = "import sys; from windlass.warehouse.migrations import check\n"
-        code += "check(sys.argv[1], folders=[sys.argv[2]])"
+        code = "import sys; from windlass.warehouse.cli import main\n"
+        code += "main(['check', '--dsn', sys.argv[1], '--folder', sys.argv[2]])"
         process = start_python(code, warehouse.dsn, folder)
         query = (
             "select datname, pid from pg_stat_activity where datname like 'windlass_check_%' "
@@ -264,7 +272,8 @@ class TestScratch:
                 assert time.monotonic() < deadline
             ((name, pid),) = found
             process.send_signal(number)
-            process.wait(timeout=30)
+            _, err = process.communicate(timeout=30)
+            assert ("Interrupted: nothing was changed." in err) == (number != signal.SIGKILL)
             if number == signal.SIGKILL:
                 assert name in _scratches(warehouse_server)
                 lost = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where pid = %s"
@@ -303,6 +312,32 @@ class TestScratch:
 
     def test_with_the_extra_it_is_an_embedded_server_s(self, reader):
         assert check(reader).differences == ()
+
+    def test_an_embedded_server_that_kill_9_left_is_ended_by_the_next(self, start_python, monkeypatch):
+        # Its folder needs a short name, for its socket's sake, and a parent that every account reaches.
+        with tempfile.TemporaryDirectory(prefix="wt", dir="/tmp") as top:
+            Path(top).chmod(0o711)
+            monkeypatch.setenv("TMPDIR", top)
+            monkeypatch.setattr(tempfile, "tempdir", top)
+            (Path(top) / "windlass-check-without-user").mkdir()
+            code = (
+                "from windlass.warehouse.migrations.throwaway import throwaway_server\n"
+                "with throwaway_server() as dsn:\n    print(dsn)\n    input()"
+            )
+            process = start_python(code)
+            left = process.stdout.readline()
+            (folder,) = Path(top).glob("windlass-check-*/user")
+            connect(left).close()
+            with throwaway_server() as other:
+                connect(left).close()  # in use, so left alone
+                connect(other).close()
+            process.kill()
+            process.wait()
+            connect(left).close()
+            with throwaway_server():
+                assert not folder.parent.exists()
+                with pytest.raises(ServerUnreachableError):
+                    connect(left)
 
     def test_encoding_and_locale_are_those_of_the_database(self, warehouse_server):
         name = f"windlass_test_{secrets.token_hex(8)}"

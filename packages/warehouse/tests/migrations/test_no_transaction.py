@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
@@ -160,15 +161,15 @@ def _await_backend(database, application, condition):
 
 
 class TestKilled:
-    def _kill(self, warehouse, folder, start_python, condition):
+    def _kill(self, warehouse, folder, start_python, condition, *, number=signal.SIGKILL):
         code = (
             "import sys; from windlass.warehouse.migrations import migrate\n"
             "migrate(sys.argv[1], folders=[sys.argv[2]], lock_timeout=60)"
         )
         process = start_python(code, warehouse.dsn, folder)
         backend = _await_backend(warehouse, "migrate", condition)
-        process.kill()
-        process.wait()
+        process.send_signal(number)
+        process.wait(timeout=30)
         return backend
 
     def test_after_kill_9_the_server_finishes_the_index_and_the_next_run_notes_it(self, orders, start_python):
@@ -185,6 +186,15 @@ class TestKilled:
         ]
         with warehouse.connect() as connection:
             assert _indexes(connection) == {"sales.orders_code": True}
+
+    def test_after_ctrl_c_the_invalid_index_is_told(self, orders, start_python):
+        warehouse, folder = orders
+        with warehouse.connect() as writer:
+            writer.execute("insert into sales.orders values (1, 'a')")
+            self._kill(warehouse, folder, start_python, "wait_event_type = 'Lock'", number=signal.SIGINT)
+            assert _states(warehouse.dsn, folder)["0002_sales_index"] == "unfinished"
+            with pytest.raises(MigrationUnfinishedError, match=r"invalid: sales\.orders_code"):
+                migrate(warehouse.dsn, folders=[folder])
 
     def test_after_the_server_s_session_ended_too_the_invalid_index_is_told(self, orders, start_python):
         warehouse, folder = orders

@@ -10,6 +10,7 @@ import typer
 
 from windlass.warehouse import migrations
 from windlass.warehouse.catalog import Difference
+from windlass.warehouse.cli.interrupts import clearing_up
 from windlass.warehouse.cli.options import Dsn, Folders, Json, LockTimeout, LockWait, Only, ScratchDsn, To
 from windlass.warehouse.migrations import (
     DriftReport,
@@ -46,15 +47,16 @@ def migrate(
     if dry_run:
         _show_due(migrations.pending(dsn, folders=folders, only=groups, to=to), as_json=as_json)
         return
-    applied = migrations.migrate(
-        dsn,
-        folders=folders,
-        only=groups,
-        to=to,
-        lock_wait=lock_wait,
-        lock_timeout=lock_timeout,
-        progress=None if as_json else _show_progress,
-    )
+    with clearing_up("what was applied before stays; windlass-warehouse status tells how it stands."):
+        applied = migrations.migrate(
+            dsn,
+            folders=folders,
+            only=groups,
+            to=to,
+            lock_wait=lock_wait,
+            lock_timeout=lock_timeout,
+            progress=None if as_json else _show_progress,
+        )
     if as_json:
         typer.echo(json.dumps({"applied": [_data(migration) for migration in applied]}))
         return
@@ -97,7 +99,8 @@ def check(
 
     Example: windlass-warehouse check --folder sales=db/migrations
     """
-    report = migrations.check(dsn, folders=folder or (), scratch_dsn=scratch_dsn)
+    with clearing_up("nothing was changed."):
+        report = migrations.check(dsn, folders=folder or (), scratch_dsn=scratch_dsn)
     findings = report.differences if strict else report.drift
     if as_json:
         typer.echo(json.dumps(_report_data(report, is_clean=not findings)))
@@ -130,16 +133,17 @@ def baseline(
 
     Example: windlass-warehouse baseline --to 0004
     """
-    noted = migrations.baseline(
-        dsn,
-        folders=folder or (),
-        only=only or (),
-        to=to,
-        force=force,
-        scratch_dsn=scratch_dsn,
-        lock_wait=lock_wait,
-        lock_timeout=lock_timeout,
-    )
+    with clearing_up("nothing was noted."):
+        noted = migrations.baseline(
+            dsn,
+            folders=folder or (),
+            only=only or (),
+            to=to,
+            force=force,
+            scratch_dsn=scratch_dsn,
+            lock_wait=lock_wait,
+            lock_timeout=lock_timeout,
+        )
     if as_json:
         typer.echo(json.dumps({"noted": [_data(migration) for migration in noted]}))
         return

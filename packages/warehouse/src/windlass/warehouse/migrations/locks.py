@@ -32,7 +32,7 @@ where l.locktype = 'advisory' and l.granted and l.objsubid = 1
 """
 _BLOCKERS = """
 select
-    a.pid, a.application_name, a.usename, host(a.client_addr), a.state,
+    a.pid, coalesce(nullif(a.application_name, ''), a.backend_type), a.usename, host(a.client_addr), a.state,
     to_char(a.xact_start at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS "UTC"'),
     (select string_agg(distinct w.relation::regclass::text, ', ')
      from pg_locks as w where w.pid = %(pid)s and not w.granted and w.relation is not null)
@@ -92,7 +92,9 @@ def _holders(connection: Connection) -> tuple[str, ...]:
     )
 
 
-def _who(application: str | None, user: str, address: str | None) -> str:
+def _who(application: str | None, user: str | None, address: str | None) -> str:
+    if user is None:  # one of the server's own, e.g. autovacuum
+        return application or "unnamed"
     return f"{application or 'unnamed'}, user {user}, {address or 'local socket'}"
 
 

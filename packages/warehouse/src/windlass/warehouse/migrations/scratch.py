@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -84,7 +81,7 @@ def scratch_database(dsn: str | None, *, scratch_dsn: str | None = None) -> Iter
                 yield scratch
             return
     with (
-        _server_elsewhere(scratch_dsn) as server,
+        nullcontext(resolve_dsn(scratch_dsn)) if scratch_dsn else _embedded() as server,
         connect(server, application_name=_APPLICATION, autocommit=True) as connection,
     ):
         if not _may_create(connection):
@@ -93,13 +90,8 @@ def scratch_database(dsn: str | None, *, scratch_dsn: str | None = None) -> Iter
             yield scratch
 
 
-@contextmanager
-def _server_elsewhere(scratch_dsn: str | None) -> Iterator[str]:
-    if scratch_dsn is not None:
-        yield resolve_dsn(scratch_dsn)
-        return
+def _embedded() -> AbstractContextManager[str]:
     try:
-        from windlass.warehouse.embedded import EmbeddedPostgres
         from windlass.warehouse.embedded.binaries import find_binaries
 
         find_binaries()
@@ -107,16 +99,9 @@ def _server_elsewhere(scratch_dsn: str | None) -> Iterator[str]:
         raise _nowhere(
             "the role may not create databases here, and the extra 'embedded' is not installed"
         ) from error
-    # Another account runs the server when this process is root, and must reach it.
-    top = Path(tempfile.mkdtemp(prefix="windlass-check-"))
-    top.chmod(0o711)
-    server = EmbeddedPostgres(top / "server", durable=False, system_dir=top / "system")
-    try:
-        server.start()
-        yield server.dsn()
-    finally:
-        server.destroy()
-        shutil.rmtree(top)
+    from windlass.warehouse.migrations.throwaway import throwaway_server
+
+    return throwaway_server()
 
 
 def _nowhere(reason: str) -> ScratchError:
