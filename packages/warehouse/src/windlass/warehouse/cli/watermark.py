@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from windlass.warehouse.cli.schema import Dsn, Json
+from windlass.warehouse.cli.options import Dsn, Json
 from windlass.warehouse.connection import connect
 from windlass.warehouse.incremental.ledger import (
     WatermarkEntry,
