@@ -215,6 +215,15 @@ class TestSchema:
             {"finding": "extra", "kind": "table", "name": "staging.mine", "changes": []},
         ]
 
+    def test_the_scratch_server_can_be_named_by_the_environment(self, run, warehouse, monkeypatch):
+        monkeypatch.setenv("WINDLASS_SCRATCH_DSN", f"host=127.0.0.1 port=1 password={SECRET}")
+        code, _, err = run("check", "--dsn", warehouse.dsn)
+        assert (code, err.startswith("WWH102 Nothing answers as PostgreSQL at 127.0.0.1, port 1.")) == (
+            1,
+            True,
+        )
+        assert SECRET not in err
+
     def test_check_says_what_it_did_not_look_at(self, run, empty, make_folder):
         folder = make_folder(v0001_ops="select 1")
         run("migrate", "--folder", folder, "--only", "ops", "--dsn", empty.dsn)

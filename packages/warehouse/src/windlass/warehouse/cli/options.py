@@ -63,6 +63,7 @@ ScratchDsn = Annotated[
     str | None,
     typer.Option(
         "--scratch-dsn",
+        envvar="WINDLASS_SCRATCH_DSN",
         metavar="DSN",
         help="A server to make the scratch database on, if the role may not create databases here.",
     ),
