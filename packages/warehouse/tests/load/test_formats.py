@@ -231,12 +231,12 @@ def test_an_empty_file_is_empty_though_compressed(loader) -> None:
 def test_data_that_expand_without_end_are_refused_soon(tmp_path: Path) -> None:
     path = tmp_path / "bomb.csv.gz"
     path.write_bytes(gzip.compress(bytes(20_000_000)))
-    source = TextSource(path, gzip=True, free_expansion=1_000_000, max_expansion=50)
+    source = TextSource(path, gzip=True, free_expansion=3_000_000, max_expansion=50)
     sizes: list[int] = []
     with pytest.raises(FileRejectedError, match="more than 50 times") as caught:
         sizes.extend(map(len, source.blocks()))
     assert max(sizes) <= 1024 * 1024
-    assert sum(sizes) < 3_000_000
+    assert 2_000_000 < sum(sizes) < 5_000_000
     assert "unpack" in caught.value.advice
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
@@ -15,43 +16,54 @@ __all__ = ["Mode", "columns_named", "copy_statement", "lock_for_replacing", "rem
 Mode: TypeAlias = Literal["replace", "append"]
 
 
-def columns_named(table: Table, wanted: Iterable[str], *, source: str) -> tuple[Column, ...]:
+def columns_named(
+    table: Table, wanted: Iterable[str], *, source: str, complete: bool = False
+) -> tuple[Column, ...]:
     """The table's columns of these names, in this order.
 
     Args:
         table: The table to load.
         wanted: Column names as the source has them.
         source: What the source is, for messages.
+        complete: Whether columns that must have a value, and get none from the table, have to be there.
 
     Raises:
-        TableError: A name is unknown, there twice, or of a column that fills itself.
+        TableError: A name is unknown, there twice, or of a column that fills itself; or one is missing. All
+        that is wrong is told at once.
     """
-    found: dict[str, Column] = {}
-    for name in wanted:
-        column = table.columns.get(name)
-        if column is None:
-            advice = f"It has: {', '.join(table.columns)}."
-            raise TableError(
-                f"{source} brings column {name!r}, unknown to {table}.", table=str(table), advice=advice
-            )
-        if name in found:
-            raise TableError(
-                f"{source} brings column {name!r} twice.", table=str(table), advice="Rename one."
-            )
-        if not column.is_writable:
-            raise TableError(
-                f"{source} brings column {name!r}, which {table} fills itself.",
-                table=str(table),
-                advice="Leave it out.",
-            )
-        found[name] = column
-    return tuple(found.values())
+    brought = list(wanted)
+    problems = {
+        f", unknown to {table}": [name for name in brought if name not in table.columns],
+        " twice": [name for name, count in Counter(brought).items() if count > 1],
+        f", which {table} fills itself": [
+            name for name in brought if name in table.columns and not table.columns[name].is_writable
+        ],
+    }
+    told = [
+        f"{source} brings column {_listed(found)}{problem}." for problem, found in problems.items() if found
+    ]
+    missing = [
+        column.name
+        for column in table.columns.values()
+        if complete and column.not_null and not column.is_filled_by_table and column.name not in brought
+    ]
+    if missing:
+        told.append(f"{table} needs column {_listed(missing)}, which {source.lower()} does not bring.")
+    if told:
+        raise TableError(" ".join(told), table=str(table), advice=f"{table} has: {', '.join(table.columns)}.")
+    return tuple(table.columns[name] for name in brought)
 
 
-def copy_statement(table: Table, columns: Iterable[Column], options: sql.Composable) -> sql.Composed:
-    """`copy ... from stdin` for some columns of a table."""
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, dict.fromkeys(names)))
+
+
+def copy_statement(
+    table: Table, columns: Iterable[Column], options: sql.Composable, *, into: sql.Composable | None = None
+) -> sql.Composed:
+    """`copy ... from stdin` for some columns of a table, or of a stage with the same columns."""
     return sql.SQL("copy {} ({}) from stdin with ({})").format(
-        table.name.identifier,
+        into or table.name.identifier,
         names(column.name for column in columns),
         options,
     )

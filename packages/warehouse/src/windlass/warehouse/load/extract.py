@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import psycopg
 from psycopg import sql as pgsql
-from psycopg.rows import tuple_row
-from psycopg.types.json import Jsonb
 
 from windlass.warehouse.errors import LoadError
 from windlass.warehouse.fence import writing
@@ -22,6 +21,8 @@ from windlass.warehouse.load.copying import (
     lock_for_replacing,
     remove_old_rows,
 )
+from windlass.warehouse.load.query import QueryColumn, query_columns, run_around, stage_query, typed_values
+from windlass.warehouse.load.rows import write_rows
 from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table, names
 from windlass.warehouse.transform.bind import BoundStatement, advice_for, explain_failure, single_query
 from windlass.warehouse.transform.script import read_script
@@ -31,6 +32,7 @@ __all__ = ["DbApiConnection", "ExtractResult", "extract_load"]
 _BLOCK = 256 * 1024
 _BATCH = 5_000
 _FIRST_USER_OID = 16_384
+_STAGE = pgsql.Identifier("pg_temp", "windlass_extract")
 
 
 @runtime_checkable
@@ -114,111 +116,76 @@ def _where(error: psycopg.Error) -> str:
     return f" ({context})" if context else ""
 
 
-def _query_columns(connection: PgConnection, query: BoundStatement) -> list[tuple[str, int, str]]:
-    """Name, type and full type name of the query's columns, without running it."""
-    prefix = "select * from (\n"
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        try:
-            cursor.execute(
-                f"{prefix}{query.text}\n) as windlass_row limit 0".encode(connection.info.encoding)
-            )
-        except psycopg.Error as error:
-            raise explain_failure(error, query, prefix=len(prefix)) from error
-        result = cursor.pgresult
-        assert result is not None
-        found = [
-            (column.name, column.type_code, result.fmod(n))
-            for n, column in enumerate(cursor.description or ())
-        ]
-        oids, modifiers = [item[1] for item in found], [item[2] for item in found]
-        cursor.execute(
-            "select format_type(o, m) from unnest(%s::oid[], %s::integer[]) as t (o, m)", [oids, modifiers]
-        )
-        return [(name, oid, kind) for (name, oid, _), (kind,) in zip(found, cursor, strict=True)]
+def _columns(target: Table, names: Iterable[str]) -> tuple[Column, ...]:
+    return columns_named(target, names, source="The query", complete=True)
 
 
 def _within(connection: PgConnection, target: Table, query: BoundStatement, *, mode: Mode) -> int:
     """Inside the server; values of another type go through text, as they would by COPY."""
-    found = _query_columns(connection, query)
-    columns = columns_named(target, [name for name, *_ in found], source="The query")
-    values = pgsql.SQL(", ").join(
-        pgsql.Identifier(name)
-        if kind == column.type_name
-        else pgsql.SQL("{0}::text::{1} as {0}").format(pgsql.Identifier(name), pgsql.SQL(column.type_name))
-        for (name, _, kind), column in zip(found, columns, strict=True)
-    )
+    found = query_columns(connection, query)
+    columns = _columns(target, [item.name for item in found])
     wanted = names(column.name for column in columns)
     into = pgsql.SQL("insert into {} ({}) select {} from ").format(target.name.identifier, wanted, wanted)
     if mode == "append":
-        return _run(connection, pgsql.SQL("{}(select {} from (\n").format(into, values), query, ") as typed")
+        values = typed_values(found, columns)
+        return run_around(
+            connection, pgsql.SQL("{}(select {} from (\n").format(into, values), query, ") as typed"
+        )
     # The query may read the table itself, by a view or a function too: its rows are set aside first.
-    _run(
-        connection,
-        pgsql.SQL("create temporary table windlass_extract on commit drop as select {} from (\n").format(
-            values
-        ),
-        query,
-    )
+    stage_query(connection, target, query, stage=_STAGE)
     remove_old_rows(connection, target)
-    cursor = connection.execute(pgsql.SQL("{} pg_temp.windlass_extract").format(into))
-    connection.execute("drop table pg_temp.windlass_extract")
+    cursor = connection.execute(pgsql.SQL("{} {}").format(into, _STAGE))
+    connection.execute(pgsql.SQL("drop table {}").format(_STAGE))
     return cursor.rowcount
-
-
-def _run(connection: PgConnection, start: pgsql.Composed, query: BoundStatement, end: str = "") -> int:
-    """Run a statement around a query; failures point into the query."""
-    prefix = start.as_string(connection)
-    text = f"{prefix}{query.text}\n) as windlass_row{end}"
-    try:
-        return connection.execute(text.encode(connection.info.encoding)).rowcount
-    except psycopg.errors.IntegrityError:
-        raise
-    except psycopg.Error as error:
-        raise explain_failure(error, query, prefix=len(prefix)) from error
 
 
 def _between(origin: PgConnection, connection: PgConnection, target: Table, query: BoundStatement) -> int:
     """COPY out of one connection into another, binary where every type is the same."""
     with origin.transaction():
-        found = _query_columns(origin, query)
-        columns = columns_named(target, [name for name, *_ in found], source="The query")
+        found = query_columns(origin, query)
+        columns = _columns(target, [item.name for item in found])
         options = "format binary" if _same_types(found, columns) else "format text"
         options += ", encoding 'UTF8'"
-        prefix = "copy (\n"
-        text = f"{prefix}{query.text}\n) to stdout with ({options})"
         statement = copy_statement(target, columns, pgsql.SQL(options))
-        with origin.cursor() as reader, connection.cursor() as writer:
+        with connection.cursor() as writer:
             with writer.copy(statement) as into:
-                try:
-                    with reader.copy(text.encode(origin.info.encoding)) as out:
-                        for block in _blocks(out):
-                            into.write(block)
-                except psycopg.Error as error:
-                    if error.diag.statement_position or (not writer.connection.broken and origin.broken):
-                        raise explain_failure(error, query, prefix=len(prefix)) from error
-                    raise
+                for block in _copied_out(origin, query, options):
+                    into.write(block)
             return writer.rowcount
 
 
-def _same_types(found: list[tuple[str, int, str]], columns: tuple[Column, ...]) -> bool:
-    # Types of extensions and users have other numbers, and other formats, in another database.
-    return all(
-        oid == column.type_oid and kind == column.type_name and oid < _FIRST_USER_OID
-        for (_, oid, kind), column in zip(found, columns, strict=True)
-    )
+def _copied_out(origin: PgConnection, query: BoundStatement, options: str) -> Iterator[bytes]:
+    """The rows of a query as COPY gives them, joined to larger blocks: psycopg gives them one by one.
 
-
-def _blocks(copy: psycopg.Copy) -> Iterator[bytes]:
-    """Rows joined to larger blocks: psycopg gives them one by one."""
+    Raises:
+        StatementError: The source failed, not the target.
+    """
+    prefix = "copy (\n"
+    text = f"{prefix}{query.text}\n) to stdout with ({options})"
     parts: list[bytes] = []
     size = 0
-    while data := copy.read():
-        parts.append(bytes(data))
-        size += len(data)
-        if size >= _BLOCK:
-            yield b"".join(parts)
-            parts, size = [], 0
+    try:
+        with origin.cursor() as reader, reader.copy(text.encode(origin.info.encoding)) as out:
+            while data := out.read():
+                parts.append(bytes(data))
+                size += len(data)
+                if size >= _BLOCK:
+                    # What the target says to it is raised there, and comes here as GeneratorExit.
+                    yield b"".join(parts)
+                    parts, size = [], 0
+    except psycopg.Error as error:
+        raise explain_failure(error, query, prefix=len(prefix)) from error
     yield b"".join(parts)
+
+
+def _same_types(found: Sequence[QueryColumn], columns: Sequence[Column]) -> bool:
+    # Types of extensions and users have other numbers, and other formats, in another database.
+    return all(
+        item.type_oid == column.type_oid
+        and item.type_name == column.type_name
+        and item.type_oid < _FIRST_USER_OID
+        for item, column in zip(found, columns, strict=True)
+    )
 
 
 def _from_cursor(
@@ -228,8 +195,8 @@ def _from_cursor(
     text: str,
     parameters: Mapping[str, Any] | None,
 ) -> int:
-    reader = source.cursor()
-    try:
+    """Fetch the rows of a PEP 249 cursor in batches and COPY them."""
+    with closing(source.cursor()) as reader:
         try:
             reader.execute(text, parameters) if parameters else reader.execute(text)
         except Exception as error:
@@ -238,13 +205,21 @@ def _from_cursor(
             ) from error
         if not reader.description:
             raise LoadError("The query returns no rows that could be loaded.", advice="Give a select.")
-        found = [item[0] for item in reader.description]
-        columns = columns_named(target, found, source="The query")
-        with connection.cursor() as writer:
-            with writer.copy(copy_statement(target, columns, pgsql.SQL("format text"))) as copy:
-                while batch := reader.fetchmany(_BATCH):
-                    for row in batch:
-                        copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in row])
-            return writer.rowcount
-    finally:
-        reader.close()
+        columns = _columns(target, [item[0] for item in reader.description])
+        return write_rows(connection, target, target.name.identifier, columns, _fetched(reader))
+
+
+def _fetched(reader: Any) -> Iterator[Any]:
+    count = 0
+    while True:
+        try:
+            batch = reader.fetchmany(_BATCH)
+        except Exception as error:
+            raise LoadError(
+                f"The source failed after {count} rows: {error}. Nothing was loaded.",
+                advice="Check the source's log and the connection to it, and run it again.",
+            ) from error
+        if not batch:
+            return
+        count += len(batch)
+        yield from batch

@@ -16,7 +16,7 @@ from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.load.copying import Mode, copy_statement
 from windlass.warehouse.load.csv_file import CsvReader
-from windlass.warehouse.load.diagnosis import Diagnosis
+from windlass.warehouse.load.diagnosis import MAX_PROBLEMS, Diagnosis
 from windlass.warehouse.load.header import match_columns
 from windlass.warehouse.load.jsonl_file import JsonlReader
 from windlass.warehouse.load.ledger import FileEntry, claim, settle
@@ -250,11 +250,10 @@ def _rejected(
     diagnosis = Diagnosis(connection)
     line, known = _first_concerned(reader, layout, error)
     reader.diagnose(layout, diagnosis, start=line)
-    if isinstance(error, psycopg.IntegrityError):
-        # No examination finds what only the table's constraints know.
-        told = postgres_problem(error, line)
-        diagnosis.add(told.line, told.column, told.message)
-    problems = diagnosis.problems() or known or (postgres_problem(error, line),)
+    problems = diagnosis.problems() or known
+    # No examination finds what only the table's constraints know.
+    if not problems or (isinstance(error, psycopg.IntegrityError) and problems[0].line != line):
+        problems = (postgres_problem(error, line), *problems)[:MAX_PROBLEMS]
     return FileRejectedError(str(entry.path), problems, advice=ADVICE)
 
 

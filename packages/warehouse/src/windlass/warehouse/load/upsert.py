@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from psycopg import sql
+import psycopg
+from psycopg import sql as pgsql
 from psycopg.rows import tuple_row
 
 from windlass.warehouse.errors import LoadError, TableError
+from windlass.warehouse.fence import writing
+from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.load.copying import columns_named
 from windlass.warehouse.load.merge import insert_absent, matches, update_differing
-from windlass.warehouse.load.table import Column, PgConnection, Table, names
+from windlass.warehouse.load.query import stage_query
+from windlass.warehouse.load.rows import Row, row_columns, write_rows
+from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table, names
 from windlass.warehouse.publish.catalog import read_constraints
 from windlass.warehouse.publish.meddling import read_meddlers
+from windlass.warehouse.transform.bind import advice_for, single_query
+from windlass.warehouse.transform.script import read_script
 
-__all__ = ["UpsertCounts", "upsert_from"]
+__all__ = ["UpsertCounts", "UpsertResult", "upsert", "upsert_from"]
 
+_STAGE = pgsql.Identifier("pg_temp", "windlass_upsert")
 _EXAMPLES = 3
-_ALL = sql.SQL("true")
+_ALL = pgsql.SQL("true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,90 @@ class UpsertCounts:
     unchanged: int
 
 
+@dataclass(frozen=True, slots=True)
+class UpsertResult:
+    """What became of the rows of an upsert, and in which table; together they are all its rows."""
+
+    table: str
+    inserted: int
+    updated: int
+    unchanged: int
+
+
+def upsert(
+    connection: PgConnection,
+    *,
+    table: str,
+    key: Sequence[str],
+    rows: Iterable[Row] | None = None,
+    columns: Sequence[str] | None = None,
+    sql: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    context: RunContext = NO_TASK,
+) -> UpsertResult:
+    """Bring rows into a table by a unique key: new ones are inserted, those that differ updated.
+
+    Columns that the rows do not bring keep their values in rows that are there, and take their defaults in
+    new ones. All in one transaction, set-based through a temporary table.
+
+    Args:
+        connection: Connection to the warehouse; a transaction of its own, or a savepoint inside the caller's.
+        table: The table, `schema.name`.
+        key: The columns of its primary key or of one of its unique constraints or indexes.
+        rows: The rows, as of `copy_rows`; or give `sql`.
+        columns: The columns they bring; those of the first row, if it is a mapping, by default.
+        sql: A query that gives the rows, its columns matched by name.
+        parameters: Values for `%(name)s` in it.
+        context: Who writes: bound like parameters.
+
+    Raises:
+        TableError: A column is unknown or cannot be written, or no unique constraint covers exactly the key.
+        StatementError: The query failed.
+        LoadError: A row does not fit, the key of one is null, or two have the same. Nothing was changed.
+    """
+    if (rows is None) == (sql is None):
+        raise LoadError("Exactly one of rows and sql is needed.", advice="Give the other one up.")
+    try:
+        with writing(connection, context):
+            target = describe_table(connection, table)
+            if sql is not None:
+                query = single_query(
+                    connection, read_script(sql=sql), parameters=parameters or {}, always=context.parameters()
+                )
+                written = stage_query(connection, target, query, stage=_STAGE)
+            else:
+                written = _stage_rows(connection, target, rows or (), columns)
+            counts = upsert_from(connection, target=target, stage=_STAGE, columns=written, key=key)
+            connection.execute(pgsql.SQL("drop table {}").format(_STAGE))
+    except psycopg.Error as error:
+        detail = f" {error.diag.message_detail}" if error.diag.message_detail else ""
+        raise LoadError(
+            f"The rows do not go into {table}: {error.diag.message_primary or error}.{detail} "
+            "Nothing was changed.",
+            advice=advice_for(error),
+        ) from error
+    return UpsertResult(str(target), counts.inserted, counts.updated, counts.unchanged)
+
+
+def _stage_rows(
+    connection: PgConnection, target: Table, rows: Iterable[Row], columns: Sequence[str] | None
+) -> list[str]:
+    found, all_rows = row_columns(rows, columns)
+    chosen = columns_named(target, found, source="The input")
+    connection.execute(
+        pgsql.SQL(
+            "create temporary table windlass_upsert on commit drop as select {} from {} with no data"
+        ).format(names(found), target.name.identifier)
+    )
+    write_rows(connection, target, _STAGE, chosen, all_rows)
+    return list(found)
+
+
 def upsert_from(
     connection: PgConnection,
     *,
     target: Table,
-    stage: sql.Composable,
+    stage: pgsql.Composable,
     columns: Sequence[str],
     key: Sequence[str],
 ) -> UpsertCounts:
@@ -47,7 +135,7 @@ def upsert_from(
     Args:
         connection: Connection to the warehouse, in the caller's transaction.
         target: The table.
-        stage: Name of the staged table, e.g. `sql.Identifier("pg_temp", "stage")`; its columns are named as
+        stage: Name of the staged table, e.g. `pgsql.Identifier("pg_temp", "stage")`; its columns are named as
             the target's and of the same types.
         columns: The stage's columns to write, those of the key among them.
         key: The columns of the target's primary key or of one of its unique constraints or indexes.
@@ -60,10 +148,10 @@ def upsert_from(
     written = columns_named(target, columns, source="The stage")
     _require_unique(connection, target, columns=columns, key=key)
     # Nobody analyzes a temporary table but us, and a plan made blind can take hours on a large target.
-    connection.execute(sql.SQL("analyze {} ({})").format(stage, names(key)))
+    connection.execute(pgsql.SQL("analyze {} ({})").format(stage, names(key)))
     rows = _count(connection, stage)
     _require_distinct(connection, target, stage, key)
-    connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(target.name.identifier))
+    connection.execute(pgsql.SQL("lock table {} in share row exclusive mode").format(target.name.identifier))
     counts = _write(connection, target, stage, columns=written, key=key, rows=rows)
     _require_kept(connection, target, stage, key)
     return counts
@@ -72,7 +160,7 @@ def upsert_from(
 def _write(
     connection: PgConnection,
     target: Table,
-    stage: sql.Composable,
+    stage: pgsql.Composable,
     *,
     columns: Sequence[Column],
     key: Sequence[str],
@@ -85,9 +173,9 @@ def _write(
     return UpsertCounts(inserted, updated, rows - inserted - updated)
 
 
-def _count(connection: PgConnection, stage: sql.Composable) -> int:
+def _count(connection: PgConnection, stage: pgsql.Composable) -> int:
     with connection.cursor(row_factory=tuple_row) as cursor:
-        (count,) = cursor.execute(sql.SQL("select count(*) from {}").format(stage)).fetchone() or (0,)
+        (count,) = cursor.execute(pgsql.SQL("select count(*) from {}").format(stage)).fetchone() or (0,)
         return int(count)
 
 
@@ -119,14 +207,14 @@ def _require_unique(
 
 
 def _require_distinct(
-    connection: PgConnection, target: Table, stage: sql.Composable, key: Sequence[str]
+    connection: PgConnection, target: Table, stage: pgsql.Composable, key: Sequence[str]
 ) -> None:
     """Refuse keys that are null, and keys of several rows: which of them wins would be chance."""
-    nulls = sql.SQL(" or ").join(sql.SQL("{} is null").format(sql.Identifier(name)) for name in key)
-    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in key)
+    nulls = pgsql.SQL(" or ").join(pgsql.SQL("{} is null").format(pgsql.Identifier(name)) for name in key)
+    texts = pgsql.SQL(", ").join(pgsql.SQL("{}::text").format(pgsql.Identifier(name)) for name in key)
     with connection.cursor(row_factory=tuple_row) as cursor:
         (count,) = cursor.execute(
-            sql.SQL("select count(*) from {} where {}").format(stage, nulls)
+            pgsql.SQL("select count(*) from {} where {}").format(stage, nulls)
         ).fetchone() or (0,)
         if count:
             raise LoadError(
@@ -134,7 +222,7 @@ def _require_distinct(
                 advice="Leave them out, or give each its key.",
             )
         found = cursor.execute(
-            sql.SQL(
+            pgsql.SQL(
                 "select count(*) over (), windlass_rows, {texts} from ("
                 "select {key}, count(*) as windlass_rows from {stage} group by {key} having count(*) > 1"
                 ") as windlass_key order by {key} limit {limit}"
@@ -148,12 +236,14 @@ def _require_distinct(
         )
 
 
-def _require_kept(connection: PgConnection, target: Table, stage: sql.Composable, key: Sequence[str]) -> None:
+def _require_kept(
+    connection: PgConnection, target: Table, stage: pgsql.Composable, key: Sequence[str]
+) -> None:
     """Find out when a trigger or rule let rows vanish, which PostgreSQL does without a word."""
     meddlers = read_meddlers(connection, target)
     if not meddlers.on_insert:
         return
-    lost = sql.SQL("(select from {} as a where not exists (select from {} as t where {})) as lost").format(
+    lost = pgsql.SQL("(select from {} as a where not exists (select from {} as t where {})) as lost").format(
         stage, target.name.identifier, matches(key)
     )
     count = _count(connection, lost)
