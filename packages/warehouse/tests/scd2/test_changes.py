@@ -97,7 +97,7 @@ def test_contradictions_are_named(dim: Any) -> None:
 
 def test_null_times_and_times_that_never_come_are_named(dim: Any) -> None:
     null = {"sql": "select id, name, grade, case when id > 1 then at end as at, gone from play.source"}
-    with pytest.raises(HistoryError, match="at is null in 1 row of the query, e.g. id = '1'"):
+    with pytest.raises(HistoryError, match=r"at is null in 1 row of the query, e.g. id = '1'"):
         dim.changes([(1, 1, "a"), (1, 2, "b")], **null)
     never = {"sql": "select id, name, grade, 'infinity'::timestamptz as at, gone from play.source"}
     with pytest.raises(HistoryError, match="never comes: id = '1' at infinity"):
@@ -114,7 +114,7 @@ def test_a_time_of_another_type_is_refused(dim: Any) -> None:
 def test_a_value_that_breaks_a_constraint_is_named(dim: Any) -> None:
     dim.changes([(1, 1, "a"), (5, 1, "b")])
     bad = {"sql": "select id, name, case when id = 2 then 10 end as grade, at, gone from play.source"}
-    with pytest.raises(HistoryError, match="id = '2' does not fit play.dim.*good_grade"):
+    with pytest.raises(HistoryError, match=r"id = '2' does not fit play.dim.*good_grade"):
         dim.changes([(1, 1, "b"), (2, 2, "x"), (2, 3, "x"), (6, 1, "c")], **bad)
     assert dim.history() == [(1, "a", 1, 5), (1, "b", 5, None)]
 

@@ -27,16 +27,8 @@ class Explaining(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         text = query.as_string(self) if isinstance(query, sql.Composable) else query
         text = text.decode() if isinstance(text, bytes) else text
-        if "windlass_" in text and text.split()[0] in (
-            "select",
-            "insert",
-            "update",
-            "delete",
-            "with",
-            "create",
-        ):
-            if text.split()[0] != "create" or " as " in text.partition("(")[0] + text.partition("\nas")[1]:
-                self._explain(text)
+        if "windlass_" in text and text.split()[0] != "drop":
+            self._explain(text)
         return super().execute(query, params, **options)
 
     def _explain(self, text: str) -> None:
@@ -67,7 +59,7 @@ def explained(connection: psycopg.Connection[Any]) -> Iterator[list[dict[str, An
 def quadratic(plans: list[dict[str, Any]]) -> list[str]:
     """Loops that read all of something for each row of something else."""
     return [
-        f"{node['Node Type']} over {inner['Node Type']} of {inner.get('Relation Name', inner.get('CTE Name'))}"
+        f"{inner['Node Type']} of {inner.get('Relation Name', inner.get('CTE Name'))}"
         for plan in plans
         for node in nodes(plan)
         if node["Node Type"] == "Nested Loop"

@@ -162,7 +162,7 @@ def test_null_keys_and_values_that_do_not_fit_are_named(dim: Any) -> None:
         HistoryError, match=r"name does not fit character varying\(8\) in 1 row .*id = '2'.*'much too"
     ):
         dim.snapshot(2, [(1, "a", 1), (2, "much too long", 1)])
-    with pytest.raises(HistoryError, match="row with id = '3' does not fit play.dim.*good_grade"):
+    with pytest.raises(HistoryError, match=r"row with id = '3' does not fit play.dim.*good_grade"):
         dim.snapshot(2, [(1, "a", 1), (2, "a", 2), (3, "a", 10), (4, "a", 4)])
     assert dim.history() == [(7, "a", 1, None)]
 

@@ -69,7 +69,8 @@ def test_names_of_the_validity_columns_are_free(dim: Any) -> None:
 def test_what_the_table_fills_itself_is_left_to_it(dim: Any) -> None:
     make(
         dim,
-        "id integer, name text, loud text generated always as (upper(name)) stored, made_by text default 'me', "
+        "id integer, name text, loud text generated always as (upper(name)) stored, "
+        "made_by text default 'me', "
         "valid_from timestamptz not null, valid_to timestamptz not null default 'infinity', "
         "is_current boolean generated always as (valid_to = 'infinity') stored",
     )
@@ -86,7 +87,10 @@ def test_what_the_table_fills_itself_is_left_to_it(dim: Any) -> None:
 @pytest.mark.parametrize("track", [None, ["name"]])
 def test_types_without_equality_are_compared_as_text(dim: Any, track: list[str] | None) -> None:
     make(dim, "id integer, name json, notes json[], valid_from timestamptz not null, valid_to timestamptz")
-    given = OTHER | {"sql": "select id, name::json, array[name::json] as notes from play.source", "track": track}
+    given = OTHER | {
+        "sql": "select id, name::json, array[name::json] as notes from play.source",
+        "track": track,
+    }
     dim.snapshot(1, [(1, '{"a": 1}', 1), (2, '{"b": 1}', 1)], **given)
     dim.snapshot(3, [(1, '{"a": 2}', 1), (2, '{"b": 1}', 1)], **given)
     dim.snapshot(2, [(1, '{"a": 2}', 1), (2, '{"b": 1}', 1)], **given)
@@ -203,12 +207,13 @@ def test_a_trigger_that_drops_rows_makes_no_hole_in_the_history(dim: Any) -> Non
     dim.connection.execute(
         "create function play.drop_row() returns trigger language plpgsql as $$ begin "
         "return case when new.id = 2 then null else new end; end $$;"
-        "create trigger drop_row before insert or update on play.dim for each row execute function play.drop_row()"
+        "create trigger drop_row before insert or update on play.dim "
+        "for each row execute function play.drop_row()"
     )
-    with pytest.raises(HistoryError, match="2 versions of play.dim were to be written, and 1 were"):
+    with pytest.raises(HistoryError, match=r"2 versions of play.dim were to be written, and 1 were"):
         dim.snapshot(1, [(1, "a", 1), (2, "b", 1)])
     assert dim.history() == []
-    with pytest.raises(HistoryError, match="2 versions of play.dim were to be written, and 1 were"):
+    with pytest.raises(HistoryError, match=r"2 versions of play.dim were to be written, and 1 were"):
         dim.changes([(1, 1, "a"), (1, 2, "b")])
 
 
@@ -220,7 +225,7 @@ def test_a_failure_that_no_row_explains_is_passed_on(dim: Any) -> None:
     )
     dim.snapshot(1, [(1, "a", 1)])
     with pytest.raises(
-        HistoryError, match="Applying to play.dim failed: closed on Sundays. Nothing was changed"
+        HistoryError, match=r"Applying to play.dim failed: closed on Sundays. Nothing was changed"
     ):
         dim.snapshot(2, [(1, "b", 1)])
 

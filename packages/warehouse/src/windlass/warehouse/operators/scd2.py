@@ -38,7 +38,8 @@ class Scd2Operator(WarehouseOperator):
         conn_id: Airflow connection of the warehouse.
 
     Returns:
-        `{"table", "mode", "as_of", "rows", "inserted", "changed", "reappeared", "deleted", "unchanged", "late"}`
+        `{"table", "mode", "as_of", "rows", "inserted", "changed", "reappeared", "deleted", "unchanged",
+        "late"}`
     """
 
     template_fields: Sequence[str] = ("table", "as_of", "parameters", "conn_id")
@@ -82,7 +83,7 @@ class Scd2Operator(WarehouseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Apply the rows; the dict becomes the task's XCom."""
-        # A run started by hand or by an asset has no logical date; when it was due is as fixed over its retries.
+        # A run started by an asset has no logical date; when it was due stays the same over its retries.
         self._run_after = getattr(context.get("dag_run"), "run_after", None)
         return super().execute(context)
 
@@ -123,5 +124,6 @@ class Scd2Operator(WarehouseOperator):
         except ValueError as error:
             raise HistoryError(
                 f"as_of {self.as_of!r} is no instant.",
-                advice="Write ISO 8601 with a time zone, e.g. 2026-01-05T00:00:00+00:00 or {{ data_interval_end }}.",
+                advice="Write ISO 8601 with a time zone, e.g. 2026-01-05T00:00:00+00:00, or "
+                "{{ data_interval_end }}.",
             ) from error

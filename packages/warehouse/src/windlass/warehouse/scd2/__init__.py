@@ -65,10 +65,10 @@ def apply_scd2(
         as_of: Instant of the snapshot, with a time zone; the run's logical date if not given.
         effective_at: The query's column with the time from which a row holds.
         deleted: The query's boolean column that tells of a deletion; null counts as false.
-        complete: Whether a key that is not in the snapshot is gone. If not, the snapshot is a batch of changes
-            at one time, and counts as changes.
-        track: Columns whose change begins a version; the others are overwritten in the version that holds. All
-            by default.
+        complete: Whether a key that is not in the snapshot is gone. If not, the snapshot is a batch of
+            changes at one time, and counts as changes.
+        track: Columns whose change begins a version; the others are overwritten in the version that holds.
+            All by default.
         parameters: Values for `%(name)s` in the query.
         valid_from: Column with the beginning of a version, inclusive.
         valid_to: Column with its end, exclusive; its default, else null, else infinity stands for none.

@@ -105,8 +105,8 @@ def make_application(
     if mode == "changes":
         if source.effective_at is None or as_of is not None or not complete:
             raise HistoryError(
-                "Changes need effective_at, the query's column with the time of each; as_of and complete are for "
-                "snapshots.",
+                "Changes need effective_at, the query's column with the time of each; as_of and complete "
+                "are for snapshots.",
                 advice="Give effective_at alone, or mode='snapshot'.",
             )
         return Application(table, key, mode, None, source, period)
@@ -114,15 +114,15 @@ def make_application(
         raise HistoryError(f"There is no mode {mode!r}.", advice="Give 'snapshot' or 'changes'.")
     if source.effective_at is not None or source.deleted is not None:
         raise HistoryError(
-            "A snapshot holds as of one instant, and a key is gone when it is not in it: effective_at and deleted "
-            "are for changes.",
+            "A snapshot holds as of one instant, and a key is gone when it is not in it: effective_at and "
+            "deleted are for changes.",
             advice="Leave them out, or give mode='changes'.",
         )
     if as_of is None or as_of.tzinfo is None:
         raise HistoryError(
             "A snapshot needs as_of, the instant whose state it shows, with a time zone"
             f"{'' if as_of is None else f', not {as_of.isoformat()}'}.",
-            advice="Give as_of, e.g. datetime(2026, 1, 5, tzinfo=timezone.utc). A run without a logical date has none.",
+            advice="Give as_of, e.g. datetime(2026, 1, 5, tzinfo=UTC). A run with no logical date has none.",
         )
     if complete:
         return Application(table, key, "snapshot", as_of, source, period)

@@ -55,7 +55,8 @@ def _check_times(connection: PgConnection, dimension: Dimension) -> None:
     if found:
         told = "; ".join(f"{dimension.named(row[2:])} at {row[1]}" for row in found)
         raise HistoryError(
-            f"{found[0][0]} rows of the query hold from a time that never comes: {told}. Nothing was changed.",
+            f"{found[0][0]} rows of the query hold from a time that never comes: {told}. "
+            "Nothing was changed.",
             advice="Give each row the time from which it holds.",
         )
 
@@ -89,7 +90,8 @@ def _contradictions(dimension: Dimension) -> sql.Composed:
     different = joined(
         (
             sql.SQL(
-                "case when {} then {} || ': ' || coalesce({}::text, 'null') || ' / ' || coalesce({}::text, 'null') end"
+                "case when {} then {} || ': ' || coalesce({}::text, 'null') || ' / ' "
+                "|| coalesce({}::text, 'null') end"
             ).format(
                 differs([(column, at("s", column.name), at("o", column.name))]),
                 sql.Literal(column.name),
@@ -100,7 +102,8 @@ def _contradictions(dimension: Dimension) -> sql.Composed:
         ),
     )
     return sql.SQL(
-        'with pair as (select distinct on ({key}, s."windlass at") {texts}, s."windlass at"::text as "windlass time", '
+        'with pair as (select distinct on ({key}, s."windlass at") {texts}, '
+        's."windlass at"::text as "windlass time", '
         'case when s."windlass gone" <> o."windlass gone" then \'a deletion and none\' '
         "else concat_ws(', ', {different}) end as \"windlass different\" "
         'from {statement} as s join {statement} as o on {same} and s."windlass at" = o."windlass at" '

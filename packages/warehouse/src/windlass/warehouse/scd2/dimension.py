@@ -215,7 +215,8 @@ def _tracked(table: Table, values: Sequence[Column], track: Sequence[str] | None
     unknown = [name for name in track or () if name not in names]
     if unknown:
         raise TableError(
-            f"{', '.join(map(repr, unknown))} cannot be tracked: the query gives no such column beside the key.",
+            f"{', '.join(map(repr, unknown))} cannot be tracked: the query gives no such column beside "
+            "the key.",
             table=str(table),
             advice=f"It gives: {', '.join(sorted(names)) or 'none'}.",
         )

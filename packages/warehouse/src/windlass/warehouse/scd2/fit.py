@@ -54,8 +54,8 @@ def fill(
         raise HistoryError(
             f"The row with {_key_of(connection, dimension, of, refusal.ord)} does not fit {dimension.table}: "
             f"{refusal.message}. Nothing was changed.",
-            advice="Mend the source or the query; to set rows with problems aside with their reasons, publish them "
-            "into a staging table with the same constraints before.",
+            advice="Mend the source or the query; to set rows with problems aside with their reasons, "
+            "publish them into a table with the same constraints before.",
         ) from error
 
 
@@ -78,6 +78,8 @@ def expect(dimension: Dimension, *, wanted: int, written: int) -> None:
     """
     if wanted != written:
         raise HistoryError(
-            f"{wanted} versions of {dimension.table} were to be written, and {written} were. Nothing was changed.",
-            advice="A trigger, rule or row-level policy of the table drops rows: history would have holes. Remove it.",
+            f"{wanted} versions of {dimension.table} were to be written, and {written} were. "
+            "Nothing was changed.",
+            advice="A trigger, rule or row-level policy of the table drops rows, and history would have "
+            "holes: remove it.",
         )

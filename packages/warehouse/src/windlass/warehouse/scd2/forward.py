@@ -1,4 +1,4 @@
-"""A snapshot that is later than all that is known: old versions are closed, new ones begin. The common case."""
+"""A snapshot that is later than all that is known, the common case: versions are closed, others begin."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def append_versions(
         done = connection.execute(
             sql.SQL(
                 "update {table} as t set {end} = {instant}{current} from {change} as c "
-                "where {same} and {begin} = c.\"windlass old from\" and c.\"windlass kind\" in ('changed', 'missing')"
+                'where {same} and {begin} = c."windlass old from" '
+                "and c.\"windlass kind\" in ('changed', 'missing')"
             ).format(
                 table=dimension.identifier,
                 end=sql.Identifier(dimension.ends.name),
@@ -70,7 +71,8 @@ def _insert(
         nonlocal written
         done = connection.execute(
             sql.SQL(
-                "insert into {} ({}) select {} from {} as c where c.\"windlass kind\" in ('new', 'changed') and {}"
+                "insert into {} ({}) select {} from {} as c "
+                "where c.\"windlass kind\" in ('new', 'changed') and {}"
             ).format(
                 dimension.identifier,
                 names(filled),

@@ -43,8 +43,8 @@ class Tally:
 class Scd2Result:
     """What an application did.
 
-    In a snapshot `rows = inserted + changed + reappeared + unchanged`, and `deleted` are keys beside them. Among
-    changes every row counts once: `rows = inserted + changed + reappeared + deleted + unchanged`.
+    In a snapshot `rows = inserted + changed + reappeared + unchanged`, and `deleted` are keys beside them.
+    Among changes every row counts once: `rows = inserted + changed + reappeared + deleted + unchanged`.
 
     Attributes:
         table: The dimension.

@@ -1,4 +1,4 @@
-"""What is remembered of a dimension beside its rows: how it is kept, which snapshots were applied, and marks."""
+"""What is remembered of a dimension beside its rows: how it is kept, its snapshots, its marks."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def recall(connection: PgConnection, dimension: Dimension, *, mode: Mode, empty:
     if kept != mode:
         raise HistoryError(
             f"{table} is kept by {_MODES[kept]}, and cannot be kept by {_MODES[mode]} as well.",
-            advice="Use one mode for a dimension (a snapshot with complete=False counts as changes), or empty it "
-            "and begin anew.",
+            advice="Use one mode for a dimension (a snapshot with complete=False counts as changes), or "
+            "empty it and begin anew.",
         )
     wanted = [column.name for column in dimension.key]
     if key != wanted:

@@ -14,8 +14,8 @@ from windlass.warehouse.scd2.fragments import WRITE, at, joined
 __all__ = ["referenced", "refuse_cascades"]
 
 _ADVICE = (
-    "A correction made this version part of its neighbour. Point the rows that refer to it at the neighbour, "
-    "which holds for the same time, in the same transaction or before, and apply again; or leave the correction out."
+    "A correction made this version part of its neighbour. Point the rows that refer to it at the neighbour "
+    "and apply again, best in one transaction; or leave the correction out."
 )
 # Foreign keys that would delete or blank the rows that refer to a version, instead of refusing.
 _CASCADES = """

@@ -17,7 +17,8 @@ __all__ = ["rewrite"]
 _PLAN = """
 create temporary table windlass_write on commit drop as
 select row_number() over () as "windlass ord",
-    case when {old} is null then 'new' when n."windlass at" is null then 'removed' else 'kept' end as "windlass kind",
+    case when {old} is null then 'new' when n."windlass at" is null then 'removed' else 'kept'
+    end as "windlass kind",
     {key}{values}, n."windlass at" as "windlass begin", n."windlass until" as "windlass until",
     {old} as "windlass old begin", {old_end} as "windlass old until",
     {differs} as "windlass corrected"
@@ -27,13 +28,14 @@ full join (
 ) as o on {n_is_o} and n."windlass at" = {old}
 where {old} is null or n."windlass at" is null or n."windlass until" is distinct from {old_end} or {differs}
 """
-# A version whose beginning is not one any more, because its run begins earlier now, goes on as that run's row.
+# A version whose beginning is one no more, because its run begins earlier now, goes on as that run's row.
 _REUSE = """
 with moved as (
     select distinct on (n."windlass ord") n."windlass ord" as ord, o."windlass ord" as old,
         o."windlass old begin" as old_begin, o."windlass old until" as old_until
     from {write} as n join {write} as o on {same}
-    where n."windlass kind" = 'new' and o."windlass kind" = 'removed' and o."windlass old begin" > n."windlass begin"
+    where n."windlass kind" = 'new' and o."windlass kind" = 'removed'
+        and o."windlass old begin" > n."windlass begin"
         and (o."windlass old begin" < n."windlass until" or n."windlass until" is null)
     order by n."windlass ord", o."windlass old begin"
 ),
@@ -44,12 +46,12 @@ from moved where n."windlass ord" = moved.ord
 """
 _SHORTER = """coalesce(w."windlass until", 'infinity') < coalesce(w."windlass old until", 'infinity')"""
 _OTHER = f"""(not {_SHORTER} or w."windlass corrected" or w."windlass begin" <> w."windlass old begin")"""
-_COUNT = f"""
+_COUNT = """
 select coalesce(max(w."windlass ord"), 0), count(*) filter (where w."windlass kind" = 'removed'),
     count(*) filter (where w."windlass kind" = 'new'),
-    count(*) filter (where w."windlass kind" = 'kept' and {_SHORTER}),
-    count(*) filter (where w."windlass kind" = 'kept' and {_OTHER})
-from {{}} as w
+    count(*) filter (where w."windlass kind" = 'kept' and {shorter}),
+    count(*) filter (where w."windlass kind" = 'kept' and {other})
+from {write} as w
 """
 
 
@@ -64,7 +66,7 @@ def rewrite(connection: PgConnection, dimension: Dimension) -> None:
     """
     _plan(connection, dimension)
     with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(sql.SQL(_COUNT).format(WRITE))
+        cursor.execute(sql.SQL(_COUNT).format(write=WRITE, shorter=sql.SQL(_SHORTER), other=sql.SQL(_OTHER)))
         rows, removed, new, shorter, other = cursor.fetchone() or (0, 0, 0, 0, 0)
     if removed:
         expect(dimension, wanted=removed, written=_remove(connection, dimension))

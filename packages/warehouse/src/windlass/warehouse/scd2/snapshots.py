@@ -50,9 +50,10 @@ def apply_snapshot(
     if lie.between:
         raise HistoryError(
             f"{dimension.table} has {lie.between} versions that begin or end after {noted}"
-            f"{f' and before {following}' if following else ''}, and that no snapshot made. Nothing was changed.",
-            advice="A snapshot can be late only among snapshots. Apply one that is later than all versions, or "
-            "empty the table and apply them all.",
+            f"{f' and before {following}' if following else ''}, and that no snapshot made. "
+            "Nothing was changed.",
+            advice="A snapshot can be late only among snapshots. Apply one that is later than all versions, "
+            "or empty the table and apply them all.",
         )
     found = compare(connection, dimension, instant=instant, rows=rows, lie=lie)
     if following is None and not lie.later:
@@ -99,7 +100,8 @@ def _weave(
 ) -> None:
     """Order what is known of the keys that differ; the next snapshot says what it said."""
     said = sql.SQL(
-        'select {key}{values}, {instant} as "windlass at", c."windlass kind" = \'missing\' as "windlass gone" '
+        'select {key}{values}, {instant} as "windlass at", '
+        'c."windlass kind" = \'missing\' as "windlass gone" '
         "from {change} as c where c.\"windlass kind\" <> 'touched'"
     ).format(
         key=columns("c", dimension.key),

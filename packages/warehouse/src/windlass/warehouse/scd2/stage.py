@@ -1,4 +1,4 @@
-"""The query's rows set aside, typed as the dimension's columns, in a table that vanishes with the transaction."""
+"""The query's rows set aside, typed as the dimension's columns, until the transaction ends."""
 
 from __future__ import annotations
 

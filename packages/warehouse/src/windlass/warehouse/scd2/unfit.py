@@ -18,8 +18,8 @@ __all__ = ["SHOWN", "unfit_rows"]
 SHOWN = 5
 """How many rows a message names."""
 _ADVICE = (
-    "Nothing was changed. Mend the source or the query; rows with problems are told apart by warehouse.publish "
-    "into a table of their own before."
+    "Nothing was changed. Mend the source or the query; to set rows with problems aside with their reasons, "
+    "publish them into a table with the same constraints before."
 )
 _RAW = sql.Identifier("pg_temp", "windlass_raw")
 

@@ -1,8 +1,8 @@
 """What is said now and what was known before, put in order: the versions that one clean history would have.
 
-Every statement about a key has its time: a version's beginning, its end when nothing begins there, a mark, or
-what is said now. Sorted by time, a statement that differs from the one before it begins or ends a version; one that
-does not is a mark. So the outcome depends on what was said, and not on the order in which it arrived.
+Every statement about a key has its time: a version's beginning, its end when nothing begins there, a mark,
+or what is said now. Sorted by time, a statement that differs from the one before it begins or ends a version;
+one that does not is a mark. So the outcome depends on what was said, and not on the order in which it came.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ create temporary table windlass_woven on commit drop as
 with said as materialized ({said}),
 keys as materialized (select distinct {k_of_said} from said as s),
 own as materialized (
-    select {t_key}{t_values}, {begin} as "windlass begin", {end} as "windlass until", {is_open} as "windlass open",
+    select {t_key}{t_values}, {begin} as "windlass begin", {end} as "windlass until",
+        {is_open} as "windlass open",
         lead({begin}) over (partition by {t_key} order by {begin}) as "windlass following"
     from {table} as t join keys as k on {t_is_k}
 ),
@@ -37,13 +38,16 @@ piece as (
     where not o."windlass open" and o."windlass following" is distinct from o."windlass until"
     union all
     select {m_key}{o_values}, m."windlass at", m."windlass gone" or o."windlass begin" is null, 1
-    from mark as m left join own as o on {m_is_o} and o."windlass begin" <= m."windlass at" and (m."windlass at" < o."windlass until" or o."windlass open")
+    from mark as m left join own as o on {m_is_o} and o."windlass begin" <= m."windlass at"
+        and (m."windlass at" < o."windlass until" or o."windlass open")
 ),
 heard as (
     select p.*, row_number() over at_once as "windlass number",
-        lead(p."windlass rank") over at_once is not null and lead(p."windlass gone") over at_once = p."windlass gone"
+        lead(p."windlass rank") over at_once is not null
+        and lead(p."windlass gone") over at_once = p."windlass gone"
         and (p."windlass gone" or not {repeats}) as "windlass repeated",
-        max(p."windlass at") filter (where p."windlass rank" = 1) over (partition by {p_key}) > p."windlass at" as "windlass late"
+        max(p."windlass at") filter (where p."windlass rank" = 1) over (partition by {p_key})
+        > p."windlass at" as "windlass late"
     from piece as p
     window at_once as (partition by {p_key}, p."windlass at" order by p."windlass rank")
 ),
@@ -52,22 +56,31 @@ judged as (
         case when p."windlass gone" then not coalesce(lag(p."windlass gone") over past, true)
             else coalesce(lag(p."windlass gone") over past, true) or {changes} end as "windlass begins",
         lag(p."windlass gone") over past as "windlass was gone",
-        bool_or(not p."windlass gone") over (past rows between unbounded preceding and 1 preceding) as "windlass was there"
+        bool_or(not p."windlass gone") over (past rows between unbounded preceding and 1 preceding)
+        as "windlass was there"
     from heard as p where p."windlass number" = 1
     window past as (partition by {p_key} order by p."windlass at")
 ),
 run as (
-    select p.*, count(*) filter (where p."windlass begins") over (partition by {p_key} order by p."windlass at") as "windlass run"
+    select p.*,
+        count(*) filter (where p."windlass begins") over (partition by {p_key} order by p."windlass at")
+        as "windlass run"
     from judged as p
 )
 select {p_key}{latest}, p."windlass at", p."windlass gone", p."windlass begins",
     coalesce(
-        lead(p."windlass at") over (partition by {p_key}, p."windlass begins" order by p."windlass at"), {open_end}
+        lead(p."windlass at") over (partition by {p_key}, p."windlass begins" order by p."windlass at"),
+        {open_end}
     ) as "windlass until",
-    case when p."windlass rank" = 1 then null when p."windlass repeated" or not p."windlass begins" then 'unchanged'
-        when p."windlass gone" then 'deleted' when not coalesce(p."windlass was there", false) then 'inserted'
-        when p."windlass was gone" then 'reappeared' else 'changed' end as "windlass kind",
-    p."windlass rank" = 0 and not p."windlass repeated" and coalesce(p."windlass late", false) as "windlass late"
+    case when p."windlass rank" = 1 then null
+        when p."windlass repeated" or not p."windlass begins" then 'unchanged'
+        when p."windlass gone" then 'deleted'
+        when not coalesce(p."windlass was there", false) then 'inserted'
+        when p."windlass was gone" then 'reappeared'
+        else 'changed'
+    end as "windlass kind",
+    p."windlass rank" = 0 and not p."windlass repeated" and coalesce(p."windlass late", false)
+        as "windlass late"
 from run as p
 """
 
