@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 from psycopg import sql
 
 from windlass.warehouse.errors import TableError
-from windlass.warehouse.load.table import Column, PgConnection, Table, names
+from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table, names
 
-__all__ = ["Mode", "columns_named", "copy_statement", "lock_for_replacing", "remove_old_rows"]
+__all__ = ["Mode", "columns_named", "copy_statement", "lock_for_replacing", "locked_table", "remove_old_rows"]
 
 Mode: TypeAlias = Literal["replace", "append"]
 
@@ -67,6 +67,26 @@ def copy_statement(
         names(column.name for column in columns),
         options,
     )
+
+
+def locked_table(connection: PgConnection, text: str, *, mode: Mode) -> Table:
+    """Look a table up and lock it for a load, as it is once the lock is there: a migration may have held it.
+
+    Args:
+        connection: Connection in a transaction.
+        text: Its name as a user wrote it.
+        mode: `replace` has other writers wait; `append` takes what every insert takes.
+
+    Raises:
+        TableError: There is no such table.
+    """
+    table = describe_table(connection, text)
+    if mode == "replace":
+        lock_for_replacing(connection, table)
+    else:
+        lock = sql.SQL("lock table {} in row exclusive mode")
+        connection.execute(lock.format(table.name.identifier))
+    return describe_table(connection, text)
 
 
 def lock_for_replacing(connection: PgConnection, table: Table) -> None:

@@ -18,12 +18,12 @@ from windlass.warehouse.load.copying import (
     Mode,
     columns_named,
     copy_statement,
-    lock_for_replacing,
+    locked_table,
     remove_old_rows,
 )
 from windlass.warehouse.load.query import QueryColumn, query_columns, run_around, stage_query, typed_values
 from windlass.warehouse.load.rows import write_rows
-from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table, names
+from windlass.warehouse.load.table import Column, PgConnection, Table, names
 from windlass.warehouse.transform.bind import BoundStatement, advice_for, explain_failure, single_query
 from windlass.warehouse.transform.script import read_script
 
@@ -89,11 +89,9 @@ def extract_load(
     origin = connection if source is None else source
     try:
         with writing(connection, context):
-            target = describe_table(connection, table)
-            if mode == "replace":
-                lock_for_replacing(connection, target)
-                if origin is not connection:
-                    remove_old_rows(connection, target)
+            target = locked_table(connection, table, mode=mode)
+            if mode == "replace" and origin is not connection:
+                remove_old_rows(connection, target)
             if not isinstance(origin, psycopg.Connection):
                 rows = _from_cursor(connection, target, origin, script.text, parameters)
             else:

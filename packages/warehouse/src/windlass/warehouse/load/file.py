@@ -14,7 +14,7 @@ import psycopg
 from windlass.warehouse.errors import FileProblem, FileRejectedError, LoadError
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import NO_TASK, RunContext
-from windlass.warehouse.load.copying import Mode, copy_statement
+from windlass.warehouse.load.copying import Mode, copy_statement, locked_table
 from windlass.warehouse.load.csv_file import CsvReader
 from windlass.warehouse.load.diagnosis import MAX_PROBLEMS, Diagnosis
 from windlass.warehouse.load.header import match_columns
@@ -25,7 +25,7 @@ from windlass.warehouse.load.parquet_file import ParquetReader
 from windlass.warehouse.load.reader import BadRecord, Digest, Layout, Reader, UnreadableError
 from windlass.warehouse.load.rejects import RejectingLoad, located_line, postgres_problem
 from windlass.warehouse.load.source import ADVICE, TextSource, require_regular
-from windlass.warehouse.load.table import PgConnection, Table, describe_table
+from windlass.warehouse.load.table import PgConnection, Table
 from windlass.warehouse.transform.bind import advice_for
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def load_file(
         require_regular(path)
         digest = _digest(path)
         with writing(connection, context):
-            entry = FileEntry(describe_table(connection, table), path, digest, context)
+            entry = FileEntry(locked_table(connection, table, mode=mode), path, digest, context)
             known = claim(connection, entry, mode=mode)
             if known is not None:
                 rows, rejected = known

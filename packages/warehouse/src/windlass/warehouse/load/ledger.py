@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from windlass.warehouse.identity import RunContext
-from windlass.warehouse.load.copying import Mode, lock_for_replacing, remove_old_rows
+from windlass.warehouse.load.copying import Mode, remove_old_rows
 from windlass.warehouse.load.table import PgConnection, Table, doubled
 
 __all__ = ["FileEntry", "claim", "settle"]
@@ -37,18 +37,16 @@ class FileEntry:
 def claim(connection: PgConnection, entry: FileEntry, *, mode: Mode) -> tuple[int, int] | None:
     """Note the content as loaded. Waits for another load of the same content.
 
+    The table is locked already, in the order of a replacing load, so that the two cannot deadlock.
+
     Returns:
         Its rows and rejected rows if it was loaded before; else None.
     """
     target, context = entry.target, entry.context
     with connection.cursor(row_factory=tuple_row) as cursor:
         if mode == "replace":
-            lock_for_replacing(connection, target)
             remove_old_rows(connection, target)
         else:
-            # Before the ledger's row, in the order of a replacing load, so that the two cannot deadlock.
-            lock = sql.SQL("lock table {} in row exclusive mode")
-            cursor.execute(lock.format(target.name.identifier))
             _forget_removed(cursor, target)
         cursor.execute(
             "insert into ops.loaded_file (target_table, target_oid, content_sha256, file_name, row_count, "

@@ -22,10 +22,10 @@ from windlass.warehouse.load.copying import (
     Mode,
     columns_named,
     copy_statement,
-    lock_for_replacing,
+    locked_table,
     remove_old_rows,
 )
-from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table
+from windlass.warehouse.load.table import Column, PgConnection, Table
 from windlass.warehouse.transform.bind import advice_for
 
 __all__ = ["CopyResult", "Row", "copy_rows", "row_columns", "write_rows"]
@@ -73,10 +73,9 @@ def copy_rows(
     """
     found, all_rows = row_columns(rows, columns)
     with writing(connection, context):
-        target = describe_table(connection, table)
+        target = locked_table(connection, table, mode=mode)
         chosen = columns_named(target, found, source="The input", complete=True)
         if mode == "replace":
-            lock_for_replacing(connection, target)
             remove_old_rows(connection, target)
         count = write_rows(connection, target, target.name.identifier, chosen, all_rows)
     return CopyResult(str(target), count)
