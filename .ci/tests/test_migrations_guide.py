@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "migrations.md").read_text()
-BLOCKS = re.findall(r"^( *)```(sh|sql)\n(.*?)^ *```", GUIDE, flags=re.DOTALL | re.MULTILINE)
+BLOCKS = re.findall(r"^( *)```(sh|sql|python)\n(.*?)^ *```", GUIDE, flags=re.DOTALL | re.MULTILINE)
 
 
 def test_every_command_and_statement_of_the_guide_runs(warehouse_server, tmp_path) -> None:
@@ -37,8 +37,9 @@ def test_every_command_and_statement_of_the_guide_runs(warehouse_server, tmp_pat
                 block,
                 flags=re.MULTILINE,
             )
+            interpreter = [sys.executable] if language == "python" else ["bash", "-e"]
             done = subprocess.run(
-                ["bash", "-e", "-c", expecting],
+                [*interpreter, "-c", expecting],
                 cwd=tmp_path,
                 env=environment,
                 capture_output=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -207,6 +208,18 @@ class TestKilled:
         with warehouse.connect(autocommit=True) as connection:
             connection.execute("drop index concurrently sales.orders_code")
         assert len(migrate(warehouse.dsn, folders=[folder])) == 1
+
+    def test_a_connection_that_breaks_is_told_with_what_the_server_may_still_do(self, orders):
+        warehouse, folder = orders
+        with warehouse.connect() as writer, warehouse.connect(autocommit=True) as killer:
+            writer.execute("insert into sales.orders values (1, 'a')")
+            with ThreadPoolExecutor() as pool:
+                migrating = pool.submit(migrate, warehouse.dsn, folders=[folder], lock_timeout=60)
+                backend = _await_backend(warehouse, "migrate", "wait_event_type = 'Lock'")
+                killer.execute("select pg_terminate_backend(%s, 10000)", (backend,))
+                with pytest.raises(MigrationFailedError, match="broke while migration sales/0002") as caught:
+                    migrating.result(timeout=30)
+        assert "the server may still finish it" in caught.value.advice
 
     def test_a_text_edited_after_it_was_begun_is_not_taken_for_done(self, orders, start_python):
         warehouse, folder = orders
