@@ -18,7 +18,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from harness import Cost, Row, Side, alternate, measured
+from harness import Cost, Row, Side, alternate, measured, run_process
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.embedded.binaries import find_binaries
@@ -31,6 +31,7 @@ _NEW = 1_000
 _GOAL_GROWTH = 1.3
 _GOAL_PEER = 0.2
 _GOAL_RELOAD = 0.2
+_MOST_MEMORY = 100.0
 _PEER = ("dlt[postgres]==1.31.0", "sqlalchemy>=2,<2.1")
 
 _MAKE = """
@@ -44,6 +45,17 @@ _FILL = """
 insert into origin
 select n, n %% 997, 'order ' || n, n %% 10000 / 100.0, '2024-01-01Z'::timestamptz + n * interval '60 ms'
 from generate_series(%(first)s::bigint, %(last)s::bigint) as n
+"""
+_FIRST_LOAD = """
+import os
+from windlass.warehouse.connection import connect
+from windlass.warehouse.incremental import incremental_load
+with connect(os.environ["SOURCE"], autocommit=True) as source, connect(os.environ["WAREHOUSE"]) as warehouse:
+    done = incremental_load(
+        warehouse, source=source, table="first", sql="select * from origin", watermark="updated_at",
+        key=["id"], pipeline="first",
+    )
+    assert done.inserted == done.read > 0
 """
 
 
@@ -96,6 +108,7 @@ def run(arguments: argparse.Namespace) -> Iterator[Row]:
             for name, rows in (("small", 10_000), ("large", arguments.rows))
         )
         yield _growth(small, large, arguments.rounds)
+        yield _memory(server, large)
         if not arguments.no_dlt:
             yield _beside_dlt(stack, server, large, folder, arguments.rounds)
         yield _beside_reload(server, large, min(arguments.rounds, 3))
@@ -135,6 +148,20 @@ def _growth(small: _Shop, large: _Shop, rounds: int) -> Row:
         peer_name=f"the same into {small.rows:,}",
         unit="s",
         goal=_GOAL_GROWTH,
+    )
+
+
+def _memory(server: EmbeddedPostgres, shop: _Shop) -> Row:
+    """All rows at once, in a process of its own, into an empty table."""
+    with connect(server.dsn("large_warehouse"), autocommit=True) as connection:
+        connection.execute(_MAKE.format(table="first"))
+    env = {"SOURCE": server.dsn("large_source"), "WAREHOUSE": server.dsn("large_warehouse")}
+    cost = run_process([sys.executable, "-c", _FIRST_LOAD], env=env)
+    return Row.budget(
+        f"peak memory of a first load of {shop.rows:,}",
+        Side([cost.peak_rss / 1e6], cpu=[cost.cpu]),
+        _MOST_MEMORY,
+        unit="MB",
     )
 
 
