@@ -243,8 +243,9 @@ def refused(play: Any, error: type[Exception], told: str, **options: Any) -> Non
     ("error", "told", "options"),
     [
         (WatermarkError, "no column 'nope'", {"watermark": "nope"}),
-        (WatermarkError, "'note' of the query is of a type", {"watermark": "note"}),
+        (WatermarkError, "'note' of the query is text, which", {"watermark": "note"}),
         (TableError, "'more', unknown to play_", {"sql": "select *, 1 as more from origin"}),
+        (TableError, "'id' twice", {"sql": "select *, 1 as id from origin"}),
         (TableError, "unique constraint", {"key": ["note"]}),
         (StatementError, r"<sql>:2:6: relation \"gone\"", {"sql": "select 1\nfrom gone"}),
         (

@@ -22,6 +22,7 @@ from windlass.warehouse.incremental.reader import (
     stage_rows,
 )
 from windlass.warehouse.load.copying import columns_named
+from windlass.warehouse.load.query import query_columns
 from windlass.warehouse.load.table import PgConnection, Table
 from windlass.warehouse.transform.bind import BoundStatement, explain_failure, single_query
 from windlass.warehouse.transform.script import Script
@@ -88,8 +89,9 @@ class PostgresReader:
     def highest(self, lower: Position | None) -> Position | None:
         """The highest watermark visible now, not above the ceiling."""
         query = self._bound(lower)
-        value = highest_below_ceiling(self._column(), self.kind)
-        start = sql.SQL("select to_jsonb({}) #>> '{{}}' from (\n").format(value)
+        start = sql.SQL("select to_jsonb({}) #>> '{{}}' from (\n").format(
+            highest_below_ceiling(self._column(), self.kind)
+        )
         end = sql.SQL(") as {}{}").format(sql.Identifier(_ROW), self._condition(lower))
         with self._origin.cursor(row_factory=tuple_row) as cursor:
             self._run(cursor, start.as_string(self._origin), query, end.as_string(self._origin))
@@ -121,21 +123,20 @@ class PostgresReader:
         return sql.SQL("{}.{}").format(sql.Identifier(_ROW), sql.Identifier(self._watermark))
 
     def _describe(self) -> tuple[tuple[str, ...], Kind]:
-        query = self._bound(None)
-        with self._origin.cursor() as cursor:
-            self._run(cursor, _ROWS_OF, query, ") as windlass_row limit 0")
-            found = {column.name: column.type_code for column in cursor.description or ()}
-            given = [column.name for column in cursor.description or ()]
+        described = query_columns(self._origin, self._bound(None))
+        given = tuple(column.name for column in described)
+        found = {column.name: column for column in described}
         columns_named(self._target, given, source="The query")
         if self._watermark not in found:
             raise no_such_column(self._watermark, given)
-        kind = Kind.of_type(found[self._watermark])
+        kind = Kind.of_type(found[self._watermark].type_oid)
         if kind is None:
             raise WatermarkError(
-                f"Column {self._watermark!r} of the query is of a type that cannot be a watermark.",
+                f"Column {self._watermark!r} of the query is {found[self._watermark].type_name}, "
+                "which cannot be a watermark.",
                 advice="It must be a timestamp, a date, an integer or numeric; cast it in the query.",
             )
-        return tuple(given), kind
+        return given, kind
 
     def _run(self, cursor: psycopg.Cursor[Any], start: str, query: BoundStatement, end: str) -> None:
         text = f"{start}{query.text}\n{end}"
