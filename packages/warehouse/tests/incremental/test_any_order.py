@@ -113,7 +113,7 @@ def test_any_order_of_commits_loads_and_crashes_gives_the_sources_rows(play: Any
     run_state_machine_as_test(
         lambda: Loads(play, writers),
         settings=settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,

@@ -40,7 +40,7 @@ from windlass.warehouse.incremental.state import (
 )
 from windlass.warehouse.load.extract import Source
 from windlass.warehouse.load.table import PgConnection, Table, describe_table, names
-from windlass.warehouse.load.upsert import upsert_from
+from windlass.warehouse.load.upsert import UpsertCounts, upsert_from
 from windlass.warehouse.publish.catalog import read_constraints
 from windlass.warehouse.transform.bind import advice_for
 from windlass.warehouse.transform.script import Script, read_script
@@ -176,13 +176,7 @@ def _load(connection: PgConnection, request: _Request, target: Table, origin: So
     stage = _make_stage(connection, target)
     reading, progress = _read(connection, request, reader, progress, stage)
     without = _count_unstamped(connection, stage, request.watermark)
-    superseded = keep_newest(
-        connection, stage, columns=reading.columns, key=request.key, watermark=request.watermark
-    )
-    counts = upsert_from(
-        connection, target=target, stage=stage.name.identifier, columns=reading.columns, key=request.key
-    )
-    connection.execute(pgsql.SQL("drop table {}").format(stage.name.identifier))
+    superseded, counts = _write(connection, request, target, stage, reading.columns)
 
     after, pending = progress.watermark, progress.pending
     stored = None if after is None else watermark_json(after, column=request.watermark, kind=reader.kind)
@@ -203,6 +197,18 @@ def _load(connection: PgConnection, request: _Request, target: Table, origin: So
     if pending:
         warn_held_back(result, pipeline=request.state_key.pipeline)
     return result
+
+
+def _write(
+    connection: PgConnection, request: _Request, target: Table, stage: Table, columns: Sequence[str]
+) -> tuple[int, UpsertCounts]:
+    """Bring the staged rows into the table; how many were superseded, and what became of the others."""
+    superseded = keep_newest(connection, stage, columns=columns, key=request.key, watermark=request.watermark)
+    counts = upsert_from(
+        connection, target=target, stage=stage.name.identifier, columns=columns, key=request.key
+    )
+    connection.execute(pgsql.SQL("drop table {}").format(stage.name.identifier))
+    return superseded, counts
 
 
 def _read(
