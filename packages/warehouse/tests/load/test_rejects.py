@@ -35,6 +35,14 @@ def test_good_rows_are_loaded_and_bad_ones_set_aside(loader) -> None:
     assert "check constraint" in rejects[3][2][0]["message"]
 
 
+def test_rows_that_postgres_skips_in_silence_are_found(loader) -> None:
+    """Its notices can be hidden."""
+    loader.connection.execute("set client_min_messages = error")
+    content = HEADER + "".join(f"{n},a,{'x' if n % 7 == 0 else 1}\n" for n in range(1, 100))
+    assert (loader.load(content, max_rejects=20).rows, len(loader.rejects())) == (85, 14)
+    assert [line for line, *_ in loader.rejects()] == [n + 1 for n in range(7, 100, 7)]
+
+
 def test_one_more_than_the_limit_loads_nothing_and_tells_the_first_twenty(loader) -> None:
     content = HEADER + "1,a,1\n" + "x,a,1\n" * 30
     with pytest.raises(FileRejectedError, match=r"More than 29 rows \(max_rejects\) are bad") as caught:

@@ -23,6 +23,9 @@ from windlass.warehouse.load.table import PgConnection
 __all__ = ["RejectingLoad", "located_line", "postgres_problem"]
 
 _MAX_TEXT = 10_000
+_SKIPS = 170_000
+_SKIPPING = sql.SQL(", on_error ignore, log_verbosity verbose")
+_SKIPPED_LINE = re.compile(r"^skipping row .* at line (\d+) for column ")
 _FLUSH = 500
 _SEGMENT = 64 * 1024
 _ALL = 1_000_000
@@ -117,21 +120,69 @@ class RejectingLoad:
         """
         for bad in batch.bad:
             self._reject(_Pending(Record(bad.line, b"", bad.text), bad.problems))
-        if batch.payload and self._copy(batch.payload) is not None:
+        if not batch.payload or self._copy_skipping(batch):
+            return
+        if self._copy(batch.payload) is not None:
             self._settle(batch.records())
 
-    def _copy(self, payload: bytes) -> psycopg.Error | None:
-        columns = [column for column in self.layout if column is not None]
-        statement = copy_statement(self.entry.target, columns, self.reader.options())
+    def _copy_skipping(self, batch: Batch) -> bool:
+        """Let PostgreSQL 17 and newer skip values that do not fit, and tell which; whether that was all.
+
+        Its notices are trusted only if rows and notices add up to the batch: they are hidden by
+        client_min_messages, and in the words of lc_messages.
+        """
+        if self.connection.info.server_version < _SKIPS:
+            return False
+        skipped: list[int] = []
+
+        def note(notice: psycopg.errors.Diagnostic) -> None:
+            found = _SKIPPED_LINE.search(notice.message_primary or "")
+            if found:
+                skipped.append(int(found[1]) - bool(self.reader.guard()))
+
+        self.connection.add_notice_handler(note)
         try:
-            with self.connection.transaction(), self.connection.cursor() as cursor:
-                with cursor.copy(statement) as copy:
-                    copy.write(self.reader.guard() + payload)
-                copied = cursor.rowcount
+            with self.connection.transaction() as attempt:
+                copied = self._copy_once(batch.payload, _SKIPPING)
+                if copied + len(skipped) != _copy_lines(batch, self.reader) and (
+                    copied + len(skipped) != len(batch.records())
+                ):
+                    raise psycopg.Rollback(attempt)
+                self.rows += copied
+        except (psycopg.DataError, psycopg.IntegrityError):
+            return False
+        finally:
+            self.connection.remove_notice_handler(note)
+        if attempt.status is psycopg.Transaction.Status.ROLLED_BACK_EXPLICITLY:
+            return False
+        if skipped:
+            self._refuse_lines(batch.records(), skipped)
+        return True
+
+    def _refuse_lines(self, records: Sequence[Record], lines: Sequence[int]) -> None:
+        for line in lines:
+            index = _record_at(records, line)
+            assert index is not None
+            record = records[index]
+            said = FileProblem(record.line, 1, "A value is not of its column's type.")
+            self._reject(_Pending(record, (), said))
+
+    def _copy(self, payload: bytes) -> psycopg.Error | None:
+        try:
+            with self.connection.transaction():
+                copied = self._copy_once(payload, sql.SQL(""))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             return error
         self.rows += copied
         return None
+
+    def _copy_once(self, payload: bytes, more: sql.SQL) -> int:
+        columns = [column for column in self.layout if column is not None]
+        options = sql.SQL("{}{}").format(self.reader.options(), more)
+        with self.connection.cursor() as cursor:
+            with cursor.copy(copy_statement(self.entry.target, columns, options)) as copy:
+                copy.write(self.reader.guard() + payload)
+            return cursor.rowcount
 
     def _settle(self, records: Sequence[Record]) -> None:
         """Find the bad records of a batch that failed.
