@@ -75,6 +75,22 @@ def test_a_transaction_begun_after_the_position_was_seen_does_not_hold_it(play: 
     assert play.missing() == []
 
 
+def test_nobody_is_waited_for_when_there_is_nothing_higher(play: Any) -> None:
+    early = play.connect(autocommit=False)
+    early.execute("insert into origin values (1)")
+    play.source.execute("insert into origin values (2)")
+    first = play.load()
+    early.commit()
+    idle = play.connect(autocommit=False)
+    idle.execute("select 1")
+    second = play.load()
+    play.source.execute("delete from origin where id = 2")
+    third = play.load()
+    assert (second.watermark_after, second.held_back) == (first.pending, 0)
+    assert (third.watermark_after, third.held_back) == (first.pending, 0)
+    idle.rollback()
+
+
 def test_rows_that_a_rolled_back_transaction_had_are_not_waited_for(play: Any) -> None:
     early = play.connect(autocommit=False)
     early.execute("insert into origin values (1)")

@@ -218,7 +218,8 @@ def _read(
     lower = _lower(request, reader, progress.watermark)
     seen = reader.highest(lower)
     waited, in_flight = None, reader.in_flight
-    if in_flight is not None and progress.pending is None and seen is not None and seen != progress.watermark:
+    reached = highest(progress.watermark, progress.promoted)
+    if in_flight is not None and progress.pending is None and highest(seen, reached) != reached:
         waited = wait_for(in_flight, seen, patience=request.patience)
     reading = reader.read(lower)
     if in_flight is None:
