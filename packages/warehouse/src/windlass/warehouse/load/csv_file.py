@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import overload
 
 from psycopg import sql
 
@@ -235,6 +236,29 @@ def _copy_lines(payload: bytes, line_end: bytes) -> int:
     return max(1, payload.count(line_end[:1]) + (not payload.endswith(line_end)))
 
 
+class _Lines(Sequence[Record]):
+    """Records of one line each, made when they are asked for: of thousands only the bad ones are."""
+
+    def __init__(self, lines: list[bytes], first: int) -> None:
+        self._lines, self._first = lines, first
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> _Lines: ...
+
+    def __getitem__(self, index: int | slice) -> Record | _Lines:
+        if isinstance(index, slice):
+            start, _, _ = index.indices(len(self._lines))
+            return _Lines(self._lines[index], self._first + start)
+        text = self._lines[index]
+        return Record(self._first + range(len(self._lines))[index], text, text)
+
+
 def split_records(data: bytes, line: int, *, quote: bytes, line_end: bytes) -> Sequence[Record]:
     """The records of a batch.
 
@@ -244,6 +268,8 @@ def split_records(data: bytes, line: int, *, quote: bytes, line_end: bytes) -> S
         quote: The dialect's quote.
         line_end: What ends a line.
     """
+    if quote not in data:
+        return _Lines(data.splitlines(keepends=True), line)
     found: list[Record] = []
     parts: list[bytes] = []
     is_open, first = False, line

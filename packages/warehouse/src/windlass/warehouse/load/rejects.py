@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from operator import attrgetter
 
 import psycopg
@@ -156,14 +157,17 @@ class RejectingLoad:
         if attempt.status is psycopg.Transaction.Status.ROLLED_BACK_EXPLICITLY:
             return False
         if skipped:
-            self._refuse_lines(batch.records(), skipped)
+            self._refuse_lines(batch, skipped)
         return True
 
-    def _refuse_lines(self, records: Sequence[Record], lines: Sequence[int]) -> None:
+    def _refuse_lines(self, batch: Batch, lines: Sequence[int]) -> None:
+        """Refuse the records at some lines, as COPY counts them."""
+        records = batch.records()
+        ends: Sequence[int] = range(1, len(records) + 1)
+        if len(records) != _copy_lines(batch, self.reader):
+            ends = list(accumulate(record.copy_lines for record in records))
         for line in lines:
-            index = _record_at(records, line)
-            assert index is not None
-            record = records[index]
+            record = records[bisect_left(ends, line)]
             said = FileProblem(record.line, 1, "A value is not of its column's type.")
             self._reject(_Pending(record, (), said))
 
