@@ -245,6 +245,7 @@ def refused(play: Any, error: type[Exception], told: str, **options: Any) -> Non
         (WatermarkError, "no column 'nope'", {"watermark": "nope"}),
         (WatermarkError, "'note' of the query is text, which", {"watermark": "note"}),
         (TableError, "'more', unknown to play_", {"sql": "select *, 1 as more from origin"}),
+        (StatementError, "division by zero", {"sql": "select * from origin where 1 / (id - 2) > 5"}),
         (TableError, "'id' twice", {"sql": "select *, 1 as id from origin"}),
         (TableError, "unique constraint", {"key": ["note"]}),
         (StatementError, r"<sql>:2:6: relation \"gone\"", {"sql": "select 1\nfrom gone"}),
