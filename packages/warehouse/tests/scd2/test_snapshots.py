@@ -78,6 +78,15 @@ def test_a_corrected_snapshot_replaces_what_it_said_and_keeps_surrogate_keys(dim
     }
 
 
+def test_a_corrected_snapshot_takes_back_a_deletion(dim: Any) -> None:
+    dim.snapshot(1, [(1, "a", 1)])
+    dim.snapshot(5, [])
+    key = dim.keys()[1, 1]
+    dim.snapshot(5, [(1, "a", 1)])
+    assert dim.history() == [(1, "a", 1, None)], "no seam is left where the deletion was"
+    assert dim.keys() == {(1, 1): key}
+
+
 def test_a_late_snapshot_holds_until_the_next_one(dim: Any) -> None:
     dim.snapshot(1, [(1, "a", 1), (2, "b", 1), (3, "c", 1)])
     dim.snapshot(5, [(1, "a", 1), (2, "B", 1), (4, "d", 1)])

@@ -24,7 +24,7 @@ class Survey:
     Attributes:
         versions: All versions.
         covering: Versions that hold at the instant.
-        later: Versions that begin at it or later, or end later.
+        later: Versions that begin or end at it or later.
         between: Those that begin or end strictly between it and the next noted snapshot.
     """
 
@@ -75,7 +75,7 @@ def survey(
         cursor.execute(
             sql.SQL(
                 "select count(*), count(*) filter (where {covers}), "
-                "count(*) filter (where {begin} >= {instant} or ({end} > {instant} and {closed})), "
+                "count(*) filter (where {begin} >= {instant} or ({end} >= {instant} and {closed})), "
                 "count(*) filter (where ({begins}) or ({ends} and {closed})) from {table} as t"
             ).format(
                 covers=dimension.covers("t", instant),
