@@ -450,3 +450,19 @@ def test_a_lost_server_is_told_and_the_next_load_succeeds(
         with pytest.raises(LoadError, match="Nothing was loaded"):
             load(doomed, path)
     assert load(connection, path).rows == 1
+
+
+def test_a_long_load_tells_how_far_it_is(connection: Connection, tmp_path: Path) -> None:
+    from structlog.testing import capture_logs
+
+    from windlass.warehouse.load.file import _Seen
+    from windlass.warehouse.load.ledger import FileEntry
+    from windlass.warehouse.load.table import describe_table
+
+    entry = FileEntry(describe_table(connection, TABLE), tmp_path / "f.csv", "", RunContext())
+    with capture_logs() as events:
+        seen = _Seen(entry, every=0.0)
+        seen(b"abc")
+        _Seen(entry)(b"abc")
+    assert [(event["event"], event["bytes_read"]) for event in events] == [("file_loading", 3)]
+    assert events[0]["table"] == "My Play.Order"

@@ -153,8 +153,8 @@ def _load(
 class _Seen:
     """Digests a file's bytes while they are read, and tells from time to time how far that is."""
 
-    def __init__(self, entry: FileEntry) -> None:
-        self._entry = entry
+    def __init__(self, entry: FileEntry, *, every: float = _PROGRESS_SECONDS) -> None:
+        self._entry, self._every = entry, every
         self._hash: _Hash = hashlib.sha256()
         self._bytes = 0
         self._told = time.monotonic()
@@ -163,7 +163,7 @@ class _Seen:
         self._hash.update(data)
         self._bytes += len(data)
         now = time.monotonic()
-        if now - self._told >= _PROGRESS_SECONDS:
+        if now - self._told >= self._every:
             self._told = now
             self._tell()
 
