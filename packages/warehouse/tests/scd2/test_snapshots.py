@@ -160,6 +160,8 @@ def test_duplicates_are_named_with_their_counts(dim: Any) -> None:
     assert "id = '6'" not in str(caught.value)
     with pytest.raises(HistoryError, match=r"1 key is .* id = '1' \(2 times\)"):
         dim.snapshot(2, [(1, "a", 1), (1, "a", 1)])
+    with pytest.raises(HistoryError, match=r"1 key is .* id = '9' \(2 times\)"):
+        dim.snapshot(2, [(1, "a", 1), (9, "a", 1), (9, "b", 1)])
     assert dim.history() == [(1, "a", 1, None)]
 
 
