@@ -30,6 +30,11 @@ create table play.source (id integer, name text, grade integer, at timestamptz, 
 """
 
 
+def days(instant: datetime) -> float:
+    """Days since the start, to the second."""
+    return (instant - START) / timedelta(days=1)
+
+
 @dataclass
 class Dim:
     """The dimension `play.dim` and the source it is filled from."""
@@ -82,15 +87,12 @@ class Dim:
         rows = self.connection.execute(
             f"select {columns}, valid_from, nullif(valid_to, 'infinity') from {table} order by 1, valid_from"
         ).fetchall()
-        return [
-            (*row[:-2], (row[-2] - START).days, None if row[-1] is None else (row[-1] - START).days)
-            for row in rows
-        ]
+        return [(*row[:-2], days(row[-2]), None if row[-1] is None else days(row[-1])) for row in rows]
 
     def keys(self) -> dict[tuple[int, int], int]:
         """Surrogate keys by key and day of the beginning."""
         rows = self.connection.execute("select dim_key, id, valid_from from play.dim")
-        return {(row[1], (row[2] - START).days): row[0] for row in rows}
+        return {(row[1], days(row[2])): row[0] for row in rows}
 
 
 @pytest.fixture(scope="session")

@@ -160,7 +160,7 @@ def _special(
     found: list[tuple[sql.Composable, sql.Composable, sql.Composable]] = []
     if source.effective_at is not None or source.since is not None:
         definition = sql.SQL("{} {} not null").format(AT, dimension.instant_type)
-        found.append((AT, _since(source), definition))
+        found.append((AT, _since(source, dimension), definition))
         gone: sql.Composable = sql.SQL("false")
         if source.deleted is not None:
             gone = sql.SQL("coalesce({}, false)").format(sql.Identifier(source.deleted))
@@ -168,14 +168,15 @@ def _special(
     return found
 
 
-def _since(source: Source) -> sql.Composable:
+def _since(source: Source, dimension: Dimension) -> sql.Composable:
     if source.effective_at is not None:
         return sql.Identifier(source.effective_at)
     assert source.since is not None
-    # Like a column of the query: cut to the dimension's type in the same time zone as a snapshot's instant.
-    return sql.SQL("{}::timestamp").format(
-        sql.Literal(source.since.astimezone(UTC).replace(tzinfo=None).isoformat())
-    )
+    instant = source.since.astimezone(UTC)
+    # The query's session may be in any time zone; a dimension without one is taken as UTC, as for snapshots.
+    if dimension.begins.type_name == "timestamp with time zone":
+        return sql.SQL("{}::timestamptz").format(sql.Literal(instant.isoformat()))
+    return sql.SQL("{}::timestamp").format(sql.Literal(instant.replace(tzinfo=None).isoformat()))
 
 
 def _definition(column: Column, *, required: bool) -> sql.Composed:
