@@ -11,6 +11,7 @@ A benchmark is a module in `suites/`, found by its file name (one that begins wi
 from __future__ import annotations
 
 from harness.measure import Cost, alternate, measured, run_process
+from harness.peer import peer_environment
 from harness.result import Result, Row, Side
 
-__all__ = ["Cost", "Result", "Row", "Side", "alternate", "measured", "run_process"]
+__all__ = ["Cost", "Result", "Row", "Side", "alternate", "measured", "peer_environment", "run_process"]

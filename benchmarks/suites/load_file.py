@@ -60,9 +60,7 @@ def _rows(server: Server, arguments: argparse.Namespace) -> Iterator[Row]:
     few = max(1, arguments.rounds // 2)
     dirty = _write(server.folder / "dirty.csv", arguments.rows, bad=1000)
     ours, bare = alternate(partial(_load, server, dirty, rejects=1000), peer, rounds=few, warm_up=False)
-    yield Row(
-        "with 1,000 bad rows set aside", _side(ours), _side(bare), "psql \\copy of good rows", "s", 2.5
-    )
+    yield Row("with 1,000 bad rows set aside", _side(ours), _side(bare), "psql \\copy of good rows", "s", 2.5)
     parquet = _as_parquet(clean, server.folder / "clean.parquet")
     ours, bare = alternate(partial(_load, server, parquet), peer, rounds=few, warm_up=False)
     yield Row("the same rows as Parquet", _side(ours), _side(bare), "psql \\copy of CSV", "s", 2.5)
