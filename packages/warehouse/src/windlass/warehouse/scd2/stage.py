@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC
 
 import psycopg
@@ -52,9 +52,16 @@ def workspace(connection: PgConnection) -> Iterator[None]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         before = cursor.execute(_GET, [names]).fetchall()
         cursor.executemany(_SET, list(_SETTINGS.items()))
+        _keep_in_memory(connection)
         yield
         cursor.execute(sql.SQL("drop table if exists {}").format(joined(TEMPORARY)))
         cursor.executemany(_SET, before)
+
+
+def _keep_in_memory(connection: PgConnection) -> None:
+    """Have staged rows stay in memory, not in files; only a session that had no temporary table yet can."""
+    with suppress(psycopg.errors.InvalidParameterValue), connection.transaction():
+        connection.execute("set local temp_buffers = '64MB'")
 
 
 def settle(connection: PgConnection) -> None:
