@@ -133,3 +133,45 @@ def test_a_hidden_context_is_left_out_and_a_circle_ends():
     first.__cause__, second.__cause__ = second, first
     assert describe_error(first)["cause_chain"] == ["ValueError: first", "ValueError: second"]
     assert describe_error(ValueError())["error"] == ""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "no route to postgresql://etl:s3cret@db.example/shop?connect_timeout=3",
+        "no route to postgresql://etl:s3c/r@s3cret@db.example/shop",
+        "cannot use host=db password=s3cret user=etl",
+        r"cannot use password='s3\'cret s3cret' user=etl",
+        "PGPASSWORD=s3cret psql failed",
+        """bad configuration: {"host": "db", "Password": "s3cret s3cret"}""",
+        "401 for https://example.org/jobs?access_token=s3cret&page=2",
+        "sent Authorization: Bearer s3cret",
+    ],
+)
+def test_no_password_in_an_exceptions_text_reaches_the_log(lines, message):
+    def fail() -> None:
+        with log_context(RUN):
+            try:
+                raise ConnectionError(message)
+            except ConnectionError as error:
+                raise LoadError(f"The source cannot be read: {message}") from error
+
+    with pytest.raises(LoadError):
+        fail()
+    (line,) = lines()
+    assert "s3cret" not in json.dumps(line)
+    assert line["error"].startswith("WWH500: The source cannot be read: ")
+    assert len(line["cause_chain"]) == 2
+    assert all("***" in told for told in (line["error"], *line["cause_chain"]))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "password authentication failed for user etl",
+        "syntax error at or near token",
+        "see https://example.org/docs and mail etl@example.org",
+    ],
+)
+def test_what_is_no_secret_stays(message):
+    assert describe_error(ValueError(message))["error"] == message

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from windlass.warehouse.identity import RunContext
+from windlass.warehouse.redaction import redact
 
 __all__ = ["describe_error", "log_context"]
 
@@ -56,7 +57,8 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     Returns:
         `error_type` (`module.Class`), `error_code` if it has one (`WWH520`, or PostgreSQL's SQLSTATE of the
         nearest cause that has one), `error` (first line of its message), and `cause_chain`: the
-        same as `module.Class: message`, from the exception down to its first cause.
+        same as `module.Class: message`, from the exception down to its first cause. Passwords in URIs and
+        after `password=` and the like are `***`.
     """
     chain = list(_chain(error))
     codes = (getattr(each, "code", None) or getattr(each, "sqlstate", None) for each in chain)
@@ -83,4 +85,4 @@ def _kind(error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")
+    return redact(next(iter(str(error).splitlines()), ""))
