@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from windlass.warehouse.errors import FileRejectedError
+from windlass.warehouse.load.file import FileOptions, load_file
 
 pytestmark = pytest.mark.integration
 
@@ -191,3 +192,22 @@ def test_work_grows_with_the_file_not_with_its_bad_rows(loader, skips, monkeypat
 
     assert len(loader.rejects()) == 40
     assert sent < 6 * len(content)
+
+
+def test_a_value_that_reads_like_a_notice_of_postgres_misleads_nobody(loader) -> None:
+    done = loader.load("id,name,n\n1,a,\n2,b,\nfoo at line 2 for column x,c,\n", max_rejects=9)
+    assert (done.rows, done.rejected) == (2, 1)
+    assert [row[0] for row in loader.rows()] == [1, 2]
+    assert [line for line, *_ in loader.rejects()] == [4]
+
+
+def test_a_name_that_reads_like_a_place_misleads_nobody(loader) -> None:
+    loader.connection.execute('create table staging."item, line 2" (id int unique)')
+    done = load_file(
+        loader.connection,
+        file=loader.write("id\n1\n2\n3\n3\n"),
+        table='staging."item, line 2"',
+        options=FileOptions(max_rejects=9),
+    )
+    assert (done.rows, done.rejected) == (3, 1)
+    assert [line for line, *_ in loader.rejects()] == [5]

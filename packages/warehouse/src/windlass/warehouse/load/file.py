@@ -248,7 +248,7 @@ def _rejected(
 ) -> FileRejectedError:
     """Everything that is wrong with a file that could not be copied; at least what PostgreSQL says."""
     diagnosis = Diagnosis(connection)
-    line, known = _first_concerned(reader, layout, error)
+    line, known = _first_concerned(entry.target, reader, layout, error)
     reader.diagnose(layout, diagnosis, start=line)
     problems = diagnosis.problems() or known
     # No examination finds what only the table's constraints know.
@@ -257,10 +257,12 @@ def _rejected(
     return FileRejectedError(str(entry.path), problems, advice=ADVICE)
 
 
-def _first_concerned(reader: Reader, layout: Layout, error: Exception) -> tuple[int, tuple[FileProblem, ...]]:
+def _first_concerned(
+    target: Table, reader: Reader, layout: Layout, error: Exception
+) -> tuple[int, tuple[FileProblem, ...]]:
     """The line before which all is well, so that nothing there needs a second look, and what is known."""
     if isinstance(error, _BadRecordError):
         return error.record.line, error.record.problems
     if isinstance(error, UnreadableError):
         return error.line, (FileProblem(error.line, error.column, error.message),)
-    return located_line(reader, layout, error), ()
+    return located_line(reader, layout, error, target), ()

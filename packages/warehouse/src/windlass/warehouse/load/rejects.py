@@ -19,31 +19,32 @@ from windlass.warehouse.load.diagnosis import MAX_PROBLEMS, Diagnosis
 from windlass.warehouse.load.ledger import FileEntry
 from windlass.warehouse.load.reader import BadRecord, Batch, Layout, Reader, Record
 from windlass.warehouse.load.source import ADVICE
-from windlass.warehouse.load.table import PgConnection
+from windlass.warehouse.load.table import PgConnection, Table
 
 __all__ = ["RejectingLoad", "located_line", "postgres_problem"]
 
 _MAX_TEXT = 10_000
 _SKIPS = 170_000
 _SKIPPING = sql.SQL(", on_error ignore, log_verbosity verbose")
-_SKIPPED_LINE = re.compile(r"^skipping row .* at line (\d+) for column ")
+# Not greedy: names and values of the user follow, which may read like it.
+_SKIPPED_LINE = re.compile(r"^skipping row .*? at line (\d+) for column ")
 _FLUSH = 500
 _SEGMENT = 64 * 1024
 _ALL = 1_000_000
-# A trigger's own context comes before that of COPY.
-_COPY_LINE = re.compile(r"^COPY .*?, \w+ (\d+)", re.MULTILINE)
 
 
-def _failed_line(error: Exception) -> int | None:
+def _failed_line(error: Exception, target: Table) -> int | None:
     """The line at which COPY stopped, counted as COPY counts; None if it is unknown."""
     context = error.diag.context if isinstance(error, psycopg.Error) else None
-    line = _COPY_LINE.search(context or "")
+    # A trigger's own context comes before that of COPY.
+    place = rf"^COPY {re.escape(target.name.name)}, \w+ (\d+)"
+    line = re.search(place, context or "", re.MULTILINE)
     return int(line[1]) if line else None
 
 
-def located_line(reader: Reader, layout: Layout, error: Exception) -> int:
+def located_line(reader: Reader, layout: Layout, error: Exception, target: Table) -> int:
     """The line of the file of the record at which a COPY of all of it stopped; 1 if it is unknown."""
-    line = _failed_line(error)
+    line = _failed_line(error, target)
     if line is None:
         return 1
     counted = int(bool(reader.guard()))
@@ -213,7 +214,7 @@ class RejectingLoad:
 
     def _index(self, records: Sequence[Record], error: psycopg.Error) -> int | None:
         """Which record an error is about, as far as COPY's count of lines tells."""
-        line = _failed_line(error)
+        line = _failed_line(error, self.entry.target)
         return None if line is None else _record_at(records, line - bool(self.reader.guard()))
 
     def _is_certain(self, payload: bytes, records: int) -> bool:
