@@ -149,15 +149,8 @@ def test_a_hidden_context_is_left_out_and_a_circle_ends():
     ],
 )
 def test_no_password_in_an_exceptions_text_reaches_the_log(lines, message):
-    def fail() -> None:
-        with log_context(RUN):
-            try:
-                raise ConnectionError(message)
-            except ConnectionError as error:
-                raise LoadError(f"The source cannot be read: {message}") from error
-
-    with pytest.raises(LoadError):
-        fail()
+    with pytest.raises(LoadError), log_context(RUN):
+        raise LoadError(f"The source cannot be read: {message}") from ConnectionError(message)
     (line,) = lines()
     assert "s3cret" not in json.dumps(line)
     assert line["error"].startswith("WWH500: The source cannot be read: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from windlass.warehouse.errors import FencedError, LoadError
-from windlass.warehouse.fence import take_fence, writing
+from windlass.warehouse.errors import FencedError, LoadError, PermissionDeniedError
+from windlass.warehouse.fence import hold_fence, take_fence, writing
 from windlass.warehouse.generation import take_generation
 from windlass.warehouse.identity import NO_TASK, RunContext
 
@@ -243,7 +244,7 @@ print("taken")
 HANG = (
     ATTEMPT.replace("{{", "{").replace("}}", "}")
     + """
-from windlass.warehouse.fence import take_fence, writing
+from windlass.warehouse.fence import hold_fence, take_fence, writing
 take_fence(connection, attempt(1))
 with connection.transaction():
     with writing(connection, attempt(1)):
@@ -259,3 +260,38 @@ from windlass.warehouse.generation import take_generation
 print(take_generation(connection, attempt(3, max_tries=5)))
 """
 )
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_a_roles_isolation_level_costs_no_try_its_fence(table, connect, level):
+    """Under these levels PostgreSQL refuses a row that another transaction changed meanwhile."""
+    earlier, later = connect(), connect()
+    later.execute("select set_config('default_transaction_isolation', %s, false)", [level])
+    take_fence(earlier, attempt(1))
+    started, outcome = threading.Event(), []
+
+    def take() -> None:
+        started.set()
+        take_fence(later, attempt(2))
+        outcome.append(take_generation(later, attempt(2)))
+
+    with writing(earlier, attempt(1)):
+        earlier.execute("insert into public.written values ('first')")
+        hold_fence(earlier, attempt(1))
+        # Changes the row, which the later try waits for.
+        earlier.execute("update ops.task_fence set acquired_at = now()")
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 30
+        query = "select true from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+        while not table.execute(query, [later.info.backend_pid]).fetchone():
+            assert time.monotonic() < deadline
+    thread.join(30)
+    assert outcome == [1]
+
+
+def test_a_role_without_privileges_on_the_fences_is_told_which(warehouse, limited_role):
+    with psycopg.connect(limited_role(warehouse.dsn), autocommit=True) as connection:
+        with pytest.raises(PermissionDeniedError, match="fencing a task") as refused:
+            take_fence(connection, attempt(1))
+        assert "grant usage on schema ops" in refused.value.advice

@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from psycopg import errors as pg_errors
+from typing import Any
 
-from windlass.warehouse.errors import LoadError
+import psycopg
+from psycopg import errors as pg_errors
+from psycopg import pq
+
+from windlass.warehouse.errors import LoadError, PermissionDeniedError
 from windlass.warehouse.identity import RunContext, TaskIdentity
 
-__all__ = ["bookkeeping_needed", "task_of"]
+__all__ = ["bookkeeping_needed", "read_committed", "task_of"]
 
 
 @contextmanager
 def bookkeeping_needed(doing: str) -> Iterator[None]:
-    """Turn a missing bookkeeping table or column into an error that says how to get it.
+    """Turn what keeps bookkeeping from being read or written into an error that says what to do.
 
     Args:
         doing: What it is needed for, e.g. `fencing a task`.
 
     Raises:
-        LoadError: The database lacks the schema `ops`, or has an older one.
+        LoadError: The database lacks the schema `ops`, or has an older one; or it only reads.
+        PermissionDeniedError: The role may not use it.
     """
     try:
         yield
@@ -30,6 +35,30 @@ def bookkeeping_needed(doing: str) -> Iterator[None]:
             f"The database lacks what {doing} needs: {error.diag.message_primary}.",
             advice="Run: windlass-warehouse migrate --only ops",
         ) from error
+    except pg_errors.InsufficientPrivilege as error:
+        raise PermissionDeniedError(
+            f"The role may not do what {doing} needs: {error.diag.message_primary}.",
+            advice="As the owner of the warehouse: grant usage on schema ops to ROLE; "
+            "grant select, insert, update, delete on all tables in schema ops to ROLE;",
+        ) from error
+    except pg_errors.ReadOnlySqlTransaction as error:
+        raise LoadError(
+            f"{doing[:1].upper()}{doing[1:]} writes, and this database only reads (a standby, or set so).",
+            advice="Name the primary server, with a role that may write.",
+        ) from error
+
+
+@contextmanager
+def read_committed(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction whose statements see what was committed before each, whatever the role's default is.
+
+    Inside the caller's transaction it is a savepoint, of that one's isolation level.
+    """
+    is_own = connection.info.transaction_status is pq.TransactionStatus.IDLE
+    with connection.transaction():
+        if is_own:
+            connection.execute("set transaction isolation level read committed")
+        yield
 
 
 def task_of(context: RunContext, what: str) -> TaskIdentity:

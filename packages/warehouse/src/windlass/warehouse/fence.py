@@ -19,7 +19,7 @@ import psycopg
 from psycopg import errors as pg_errors
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.bookkeeping import bookkeeping_needed
+from windlass.warehouse.bookkeeping import bookkeeping_needed, read_committed
 from windlass.warehouse.errors import FencedError, LoadError
 from windlass.warehouse.identity import NO_TASK, RunContext
 
@@ -80,7 +80,7 @@ def take_fence(connection: psycopg.Connection[Any], context: RunContext, *, pati
 def _taken(connection: psycopg.Connection[Any], context: RunContext, *, patience: float) -> bool:
     """Whether the fence was taken; False when someone kept it locked for as long as we wait."""
     try:
-        with connection.transaction(), connection.cursor() as cursor:
+        with read_committed(connection), connection.cursor() as cursor:
             timeout = f"{max(1, round(patience * 1000))}ms"
             cursor.execute("select set_config('lock_timeout', %s, true)", [timeout])
             cursor.execute(_TAKE, context.parameters())

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.bookkeeping import bookkeeping_needed
+from windlass.warehouse.bookkeeping import bookkeeping_needed, read_committed
 from windlass.warehouse.errors import FencedError
 from windlass.warehouse.identity import RunContext
 
@@ -56,7 +56,7 @@ def take_generation(connection: psycopg.Connection[Any], context: RunContext) ->
         return 1
     with (
         bookkeeping_needed("counting a task's generations"),
-        connection.transaction(),
+        read_committed(connection),
         connection.cursor(row_factory=tuple_row) as cursor,
     ):
         taken = cursor.execute(_TAKE, context.parameters()).fetchone()
