@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from windlass.warehouse.cli import main
 
@@ -92,3 +93,42 @@ def test_a_running_load_is_not_disturbed(loaded: Any, run: Any, monkeypatch: Any
         assert "is running" in run(
             "set", "--pipeline", loaded.schema, "--source", "first", "--to", "2024-01-01", code=1
         )
+
+
+def test_what_is_no_position_of_any_column_is_refused_before_the_first_load(play: Any, run: Any) -> None:
+    given = ["set", "--pipeline", play.schema, "--source", f"{play.schema}.target", "--to"]
+    for nonsense in ("", "banana", "2026-13-45", "now", "NaN", "infinity"):
+        assert f"WWH550 {nonsense!r} is no position" in run(*given, nonsense, code=1)
+    assert "has no watermark" in run("show", "--pipeline", play.schema, code=1)
+    for position in ("-5", "3.25", "2026-01-31", "2026-01-31T06:00:00Z"):
+        run(*given, position)
+
+
+def test_an_instant_beyond_the_calendar_is_no_position(loaded: Any, run: Any) -> None:
+    for beyond in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        told = run("set", "--pipeline", loaded.schema, "--to", beyond, code=1)
+        assert f"WWH550 {beyond!r} is not a position" in told
+
+
+@pytest.mark.parametrize(
+    "words", [["list"], ["show", "--pipeline", "p"], ["set", "--pipeline", "p", "--to", "1"]]
+)
+def test_a_role_without_the_privilege_is_told_which(
+    words: list[str], shared_warehouse: Any, limited_role: Any, capsys: Any
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["watermark", *words, "--dsn", limited_role(shared_warehouse.dsn)])
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert (
+        "WWH105 The role may not do what keeping watermarks needs: permission denied for schema ops" in told
+    )
+    assert "grant usage on schema ops" in told
+
+
+def test_a_session_that_only_reads_is_told_so(loaded: Any, capsys: Any) -> None:
+    dsn = make_conninfo(loaded.database.dsn, options="-cdefault_transaction_read_only=on -cdatestyle=ISO")
+    with pytest.raises(SystemExit):
+        main(["watermark", "reset", "--pipeline", loaded.schema, "--dsn", dsn])
+    assert "Keeping watermarks writes, and this database only reads" in capsys.readouterr().err
+    assert loaded.stored()

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from windlass.warehouse.bookkeeping import bookkeeping_needed
 from windlass.warehouse.errors import WatermarkError
-from windlass.warehouse.incremental.position import Kind, read_position
+from windlass.warehouse.incremental.position import Kind, read_position, require_position
 from windlass.warehouse.incremental.state import position_text
 from windlass.warehouse.load.table import PgConnection
 
@@ -104,6 +104,8 @@ def set_watermark(
     with _alone(connection, pipeline):
         name, old = _lock(connection, pipeline, source_name, may_be_new=True)
         kind = (old or {}).get("type")
+        if kind is None:
+            require_position(value)
         text = value if kind is None else position_text(read_position(value, Kind(kind)))
         new = {"value": text, "column": (old or {}).get("column"), "type": kind}
         given = {"pipeline": pipeline, "source_name": name, "watermark": Jsonb(new)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -22,6 +23,7 @@ __all__ = [
     "highest_below_ceiling",
     "parse_overlap",
     "read_position",
+    "require_position",
     "subtract",
 ]
 
@@ -88,11 +90,27 @@ def read_position(value: object, kind: Kind) -> Position:
     """
     try:
         return _READERS[kind](value)
-    except (ValueError, TypeError, InvalidOperation) as error:
+    except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
         raise WatermarkError(
             f"{value!r} is not a position of a watermark column of type {kind}.",
             advice=f"Write it like {_EXAMPLES[kind]}.",
         ) from error
+
+
+def require_position(value: str) -> None:
+    """Refuse what is a position of no kind of column.
+
+    Raises:
+        WatermarkError: It is none.
+    """
+    for kind in Kind:
+        with suppress(WatermarkError):
+            read_position(value, kind)
+            return
+    raise WatermarkError(
+        f"{value!r} is no position of any watermark column.",
+        advice=f"Write it like one of: {', '.join(_EXAMPLES.values())}.",
+    )
 
 
 def _aware(value: object) -> datetime:
