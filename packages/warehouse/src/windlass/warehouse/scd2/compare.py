@@ -114,7 +114,7 @@ def compare(
     connection.execute(
         sql.SQL(
             "create temporary table windlass_change on commit drop as "
-            'select row_number() over () as "windlass ord", '
+            'select row_number() over (order by {order}) as "windlass ord", '
             "case when {begin} is null then 'new' when {first} is null then 'missing' "
             "when {tracked} then 'changed' else 'touched' end as \"windlass kind\", "
             '{begin} as "windlass old from", {key}{values} from {statement} as s '
@@ -123,6 +123,10 @@ def compare(
         ).format(
             begin=at("t", dimension.begins.name),
             first=at("s", dimension.key[0].name),
+            order=joined(
+                sql.SQL("coalesce({}, {})").format(at("s", column.name), at("t", column.name))
+                for column in dimension.key
+            ),
             tracked=differs(tracked),
             key=joined(
                 sql.SQL("coalesce({}, {}) as {}").format(
