@@ -86,9 +86,12 @@ def test_what_the_table_fills_itself_is_left_to_it(dim: Any) -> None:
 
 @pytest.mark.parametrize("track", [None, ["name"]])
 def test_types_without_equality_are_compared_as_text(dim: Any, track: list[str] | None) -> None:
-    make(dim, "id integer, name json, notes json[], valid_from timestamptz not null, valid_to timestamptz")
+    make(
+        dim,
+        "id integer, name json, notes json[], place point, valid_from timestamptz not null, valid_to timestamptz",
+    )
     given = OTHER | {
-        "sql": "select id, name::json, array[name::json] as notes from play.source",
+        "sql": "select id, name::json, array[name::json] as notes, point(id, 0) as place from play.source",
         "track": track,
     }
     dim.snapshot(1, [(1, '{"a": 1}', 1), (2, '{"b": 1}', 1)], **given)

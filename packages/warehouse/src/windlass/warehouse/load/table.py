@@ -44,8 +44,10 @@ select
     case when a.attcollation <> t.typcollation then c.collnamespace::regnamespace::text end,
     case when a.attcollation <> t.typcollation then c.collname end,
     t.typtype = 'e' or exists (
-        select from pg_opclass as o
+        select from pg_opclass as o join pg_am as m on m.oid = o.opcmethod
         where o.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid) and o.opcdefault
+        -- Only these methods' classes come with an equality; a point has classes of gist and spgist.
+        and m.amname in ('btree', 'hash')
     )
 from pg_attribute as a
 join pg_type as t on t.oid = a.atttypid
