@@ -309,3 +309,46 @@ def test_names_with_everything_in_them(play: Any) -> None:
     assert play.load(**options).inserted == 1
     assert play.load(**options).unchanged == 1
     assert play.load(**options, source=None).unchanged == 1
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "order by updated_at limit 5",
+        "OFFSET 2",
+        "order by id fetch first 5 rows only",
+        "limit (select 5) -- limit",
+    ],
+)
+def test_a_query_that_leaves_rows_out_by_number_is_refused(play: Any, tail: str) -> None:
+    """Its condition would stand behind the limit: the first five rows for ever."""
+    fill(play, 1, 9)
+    refused(play, WatermarkError, r"leaves rows out.*<sql>:1:\d+", sql=f"select * from origin {tail}")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select o.* from origin o where id in (select id from origin order by id limit 99)",
+        "with limits as (select 1 limit 1) select o.* from origin as o, limits",
+        "select o.id, o.note, o.updated_at from (select *, 1 as limit from origin) as o where o.limit = 1",
+    ],
+)
+def test_limits_within_a_query_are_the_users_business(play: Any, query: str) -> None:
+    fill(play, 1, 9)
+    assert play.load(sql=query).inserted == 9
+
+
+def test_a_source_connection_that_opens_transactions_itself_is_refused_before_it_reads(play: Any) -> None:
+    fill(play, 1, 3)
+    refused(play, WatermarkError, "opens a transaction with each", source=play.connect(autocommit=False))
+    # Where source and warehouse are one connection, the load's own transaction is meant.
+    assert play.load(play.connect(autocommit=False), source=None).inserted == 3
+
+
+@pytest.mark.parametrize("who", ["source", "warehouse"])
+def test_text_arrives_as_it_is_whatever_encoding_a_connection_speaks(play: Any, who: str) -> None:
+    play.source.execute("insert into origin (id, note) values (1, 'für'), (2, 'Ã¼')")
+    getattr(play, who).execute("set client_encoding to 'LATIN1'")
+    assert play.load().inserted == 2
+    assert play.missing() == []

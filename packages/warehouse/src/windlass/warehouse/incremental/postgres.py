@@ -66,6 +66,7 @@ class PostgresReader:
         self._target = target
         self._watermark = watermark
         _require_new_snapshots(connection, origin)
+        _require_all_rows(script)
         self._standby = is_standby(origin)
         self.columns, self.kind = self._describe()
 
@@ -165,6 +166,18 @@ class PostgresReader:
                 raise explain_failure(error.__cause__, query, prefix=len(query.text) + 1) from error.__cause__
 
 
+def _require_all_rows(script: Script) -> None:
+    """Refuse a limit: the rows behind it are lower than the watermark, and are never read."""
+    offset = script.clause(("limit", "offset", "fetch"))
+    if offset is not None:
+        line, column = script.position(offset)
+        raise WatermarkError(
+            f"The query leaves rows out by their number ({script.name}:{line}:{column}), and the next load "
+            "would not know which.",
+            advice="Remove LIMIT, OFFSET or FETCH: rows are streamed, however many there are.",
+        )
+
+
 def _require_new_snapshots(connection: PgConnection, origin: PgConnection) -> None:
     """Make sure that each statement sees what has been committed before it."""
     if origin is connection:
@@ -175,6 +188,11 @@ def _require_new_snapshots(connection: PgConnection, origin: PgConnection) -> No
                 f"The transaction of the load is {level}: it does not see what others commit meanwhile.",
                 advice="Load in a read committed transaction, or give the source a connection of its own.",
             )
+    elif not origin.autocommit:
+        raise WatermarkError(
+            "The connection to the source opens a transaction with each first statement, and keeps it.",
+            advice="Give a connection in autocommit mode: connect(dsn, autocommit=True).",
+        )
     elif origin.info.transaction_status is not pq.TransactionStatus.IDLE:
         raise WatermarkError(
             "The connection to the source is in a transaction, which may see an old state.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -103,6 +103,19 @@ class Script:
             StatementError: A quote or comment never ends, or a statement would end the transaction.
         """
         return tuple(_statements(self))
+
+    def clause(self, words: Collection[str]) -> int | None:
+        """Offset of the first of some reserved words outside parentheses, where none names a column."""
+        depth, before = 0, ""
+        for kind, first, last in _tokens(self):
+            if kind in ("comment", "space"):
+                continue
+            token = self.text[first:last].lower()
+            depth += {"(": 1, ")": -1}.get(token, 0)
+            if kind == "word" and depth == 0 and token in words and before not in ("as", "."):
+                return first
+            before = token
+        return None
 
 
 def read_script(*, sql: str | None = None, sql_file: str | PathLike[str] | None = None) -> Script:
