@@ -89,6 +89,7 @@ def extract_load(
     origin = connection if source is None else source
     try:
         with writing(connection, context):
+            _speak_utf8(connection)
             target = locked_table(connection, table, mode=mode)
             if mode == "replace" and origin is not connection:
                 remove_old_rows(connection, target)
@@ -107,6 +108,12 @@ def extract_load(
             advice=advice_for(error),
         ) from error
     return ExtractResult(str(target), rows)
+
+
+def _speak_utf8(connection: PgConnection) -> None:
+    """Exchange text as UTF-8 until the transaction ends: binary COPY knows no encoding but the session's."""
+    if connection.info.encoding != "utf-8":
+        connection.execute("set local client_encoding to 'UTF8'")
 
 
 def _where(error: psycopg.Error) -> str:
@@ -140,6 +147,7 @@ def _within(connection: PgConnection, target: Table, query: BoundStatement, *, m
 def _between(origin: PgConnection, connection: PgConnection, target: Table, query: BoundStatement) -> int:
     """COPY out of one connection into another, binary where every type is the same."""
     with origin.transaction():
+        _speak_utf8(origin)
         found = query_columns(origin, query)
         columns = _columns(target, [item.name for item in found])
         options = "format binary" if _same_types(found, columns) else "format text"
