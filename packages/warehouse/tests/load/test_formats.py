@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import gzip
+import json
 import uuid
 import zlib
 from pathlib import Path
@@ -150,6 +151,7 @@ def test_other_encodings_are_read(loader, encoding: str, mark: str) -> None:
         ((HEADER + "1,ä,1\n2,b").encode("cp1253", "ignore") + b"\xd2\xaa,1\n", "cp1253", (3, 4, "Byte 0xd2")),
         ((HEADER + "1,ä,1\n").encode("utf-16") + b"\x00\xd8\x61\x00", "utf-16", (3, 1, "is not utf-16")),
         ((HEADER + "1,ä").encode("utf-16-le") + b"\x61", "utf-16-le", (2, 4, "Byte 0x61")),
+        ((HEADER + "1,+2AA-,1\n").encode(), "utf-7", (2, 3, "is not utf-7")),
         ((HEADER + "1,ä,1\n").encode(), "ascii", (2, 3, "Byte 0xc3 is not ascii")),
         ((HEADER + "1,ä,1\n").encode("latin-1"), "utf-8", (2, 3, "give its encoding")),
     ],
@@ -173,6 +175,7 @@ def test_an_undecodable_row_can_be_rejected(loader) -> None:
     [
         ("item.csv", {"encoding": "klingon"}, "no encoding 'klingon'"),
         ("item.csv", {"encoding": "hex"}, "no encoding 'hex'"),
+        ("item.csv", {"encoding": "idna"}, "no encoding 'idna'"),
         ("item.csv", {"delimiter": ""}, "delimiter is ''"),
         ("item.csv", {"delimiter": "ä"}, "delimiter is 'ä'"),
         ("item.csv", {"quote": "\n"}, "quote is"),
@@ -247,6 +250,35 @@ def test_one_record_without_end_is_refused_before_memory_is(loader) -> None:
     assert "never ends" in message
     ((line, _, message),) = places(loader, content, "item.csv.gz", max_rejects=9)
     assert (line, message) == (2, "The record is longer than 64 MB.")
+
+
+@pytest.mark.parametrize("rejects", [0, 9])
+def test_one_line_of_json_longer_than_a_record_is_refused(loader, rejects: int) -> None:
+    line = b'{"id": 1, "name": "' + b"x" * (66 << 20) + b'"}\n'
+    content = gzip.compress(b'{"id": 1, "name": "a", "n": 1}\n' + line, compresslevel=1)
+    found = places(loader, content, "item.jsonl.gz", max_rejects=rejects)
+    assert found == [(2, 1, "The record is longer than 64 MB.")]
+
+
+# JSON lines.
+
+
+def test_a_text_in_a_json_column_stays_a_text(loader) -> None:
+    loader.connection.execute("alter table staging.item add doc jsonb")
+    values: list[Any] = ["123", "null", "hello", '{"a": 1}', 1, True, [1, "ä"], {"ä": None}, None]
+    lines = [json.dumps({"id": n, "name": "", "n": 1, "doc": value}) for n, value in enumerate(values, 1)]
+    loader.load("\n".join(lines), "item.jsonl")
+    assert [row[3] for row in loader.rows()] == values
+
+
+def test_nested_text_is_kept_and_nested_bytes_that_are_none_are_refused(loader) -> None:
+    good = '{"id": 1, "name": {"ä": "ü"}, "n": 1}\n'
+    assert loader.load(good, "item.jsonl").rows == 1
+    assert loader.rows()[0][1] == '{"ä": "ü"}'
+    loader.connection.execute("truncate staging.item")
+    bad = good.encode("latin-1")
+    assert places(loader, good.encode() + bad, "item.jsonl")[0][:2] == (2, 21)
+    assert loader.load(good.encode() + bad, "item.jsonl", max_rejects=1).rejected == 1
 
 
 # Parquet.

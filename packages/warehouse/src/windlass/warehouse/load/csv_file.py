@@ -25,12 +25,9 @@ from windlass.warehouse.load.reader import (
     Record,
     UnreadableError,
 )
-from windlass.warehouse.load.source import TextSource
+from windlass.warehouse.load.source import MAX_RECORD, TextSource
 
 __all__ = ["CsvReader", "copy_options", "split_records"]
-
-MAX_RECORD = 64 * 1024 * 1024
-"""How long a record may be, in bytes: so much has to be held at once."""
 
 # PostgreSQL before 18 takes such a line for the end, and drops what follows without a word.
 _END_OF_DATA = re.compile(rb"(?:^|[\r\n])\\\.(?:[\r\n]|$)")

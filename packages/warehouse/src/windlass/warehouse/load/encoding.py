@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 from windlass.warehouse.load.diagnosis import Diagnosis
-from windlass.warehouse.load.source import TextSource, original_byte
+from windlass.warehouse.load.source import MAX_RECORD, TextSource, original_byte
 
 __all__ = ["diagnose_encoding", "diagnose_line"]
 
@@ -24,6 +24,8 @@ def diagnose_encoding(source: TextSource, diagnosis: Diagnosis) -> None:
             diagnosis.add(1, 1, f"The file is {name}; save it as plain UTF-8, or {advice}.")
             return
     for number, line in enumerate(source.lines(), 1):
+        if len(line) > MAX_RECORD:
+            return
         diagnose_line(source, number, line, diagnosis)
         if diagnosis.is_full:
             return

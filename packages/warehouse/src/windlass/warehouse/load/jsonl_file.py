@@ -14,8 +14,16 @@ from psycopg import sql
 from windlass.warehouse.errors import FileProblem
 from windlass.warehouse.load.diagnosis import MAX_VALUES, Diagnosis, Value
 from windlass.warehouse.load.encoding import diagnose_encoding, diagnose_line
-from windlass.warehouse.load.reader import BadRecord, Batch, Digest, HeaderName, Layout, Record
-from windlass.warehouse.load.source import TextSource
+from windlass.warehouse.load.reader import (
+    BadRecord,
+    Batch,
+    Digest,
+    HeaderName,
+    Layout,
+    Record,
+    UnreadableError,
+)
+from windlass.warehouse.load.source import MAX_RECORD, TextSource
 from windlass.warehouse.load.table import Column
 from windlass.warehouse.load.text_row import text_row
 
@@ -23,6 +31,7 @@ __all__ = ["JsonlReader"]
 
 _TOO_DEEP = "It is nested deeper than can be read; flatten it."
 _BATCH = 512 * 1024
+_JSON_TYPES = ("json", "jsonb")
 
 
 class _Number(str):
@@ -109,9 +118,12 @@ class JsonlReader:
     known: frozenset[str]
 
     def _lines(self, digest: Digest | None = None, *, start: int = 1) -> Iterator[_Line]:
-        """The lines from one on; empty ones are passed over."""
+        """The lines from one on; empty ones are passed over, and one that is too long is the last."""
         for number, raw in enumerate(self.source.lines(digest), 1):
-            if number >= start and not raw.isspace():
+            if len(raw) > MAX_RECORD:
+                error = _LineError(number, 1, f"The record is longer than {MAX_RECORD >> 20} MB.")
+                yield _Line(number, raw, "", None, error)
+            elif number >= start and not raw.isspace():
                 yield _parsed(number, raw)
 
     @cached_property
@@ -151,6 +163,10 @@ class JsonlReader:
         bad: list[BadRecord] = []
         size = 0
         for line in self._lines(digest):
+            if line.error is not None and len(line.raw) > MAX_RECORD:
+                if good or bad:
+                    yield _batch(good, bad)
+                raise UnreadableError(line.number, 1, line.error.message)
             try:
                 payload = text_row(self._row(line, layout))
             except _LineError as error:
@@ -184,7 +200,9 @@ class JsonlReader:
             self._compare_keys(line)
         try:
             return [
-                _text(values.get(key)) for key, column in zip(keys, layout, strict=True) if column is not None
+                _dumped(values.get(key)) if column.type_name in _JSON_TYPES else _text(values.get(key))
+                for key, column in zip(keys, layout, strict=True)
+                if column is not None
             ]
         except RecursionError:
             raise _LineError(line.number, 1, _TOO_DEEP) from None
@@ -253,10 +271,18 @@ def _text(value: Any) -> str | None:
     return _dumps(value)
 
 
+def _dumped(value: Any) -> str | None:
+    """A value for a column of JSON: a text stays one, also if it reads like a number."""
+    return None if value is None else _dumps(value)
+
+
 def _dumps(value: Any) -> str:
-    """JSON of a nested value with its numbers as they were written."""
+    """JSON of a nested value with its numbers as they were written, and its bytes that are no text."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {_dumps(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_quoted(key)}: {_dumps(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_dumps, value)) + "]"
-    return str(value) if isinstance(value, _Number) else json.dumps(value)
+    return str(value) if isinstance(value, _Number) else _quoted(value)
+
+
+_quoted = json.JSONEncoder(ensure_ascii=False).encode

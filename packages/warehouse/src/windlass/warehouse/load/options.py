@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from windlass.warehouse.errors import LoadError
+from windlass.warehouse.load.source import can_decode
 
 __all__ = ["Dialect", "FileFormat", "FileOptions", "format_of", "is_gzip"]
 
@@ -80,13 +81,11 @@ class FileOptions:
             )
         if self.max_rejects < 0:
             raise LoadError(f"max_rejects is {self.max_rejects}.", advice="Give 0 or more.")
-        try:
-            "".encode(self.encoding)
-        except (LookupError, ValueError) as error:
+        if not can_decode(self.encoding):
             raise LoadError(
-                f"There is no encoding {self.encoding!r}.",
+                f"There is no encoding {self.encoding!r} of files.",
                 advice="Give a name that Python knows, such as utf-8, latin-1, cp1252 or utf-16.",
-            ) from error
+            )
 
     @property
     def dialect(self) -> Dialect:

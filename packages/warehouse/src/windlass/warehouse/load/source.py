@@ -13,9 +13,12 @@ from typing import Any, TextIO
 
 from windlass.warehouse.errors import FileProblem, FileRejectedError
 
-__all__ = ["ADVICE", "TextSource", "original_byte", "require_regular"]
+__all__ = ["ADVICE", "MAX_RECORD", "TextSource", "can_decode", "original_byte", "require_regular"]
 
 ADVICE = "Correct the file, or ask its sender for another one, and load it again."
+
+MAX_RECORD = 64 * 1024 * 1024
+"""How long a record may be, in bytes: so much has to be held at once."""
 
 _BLOCK = 1024 * 1024
 _GZIP_WINDOW = 31
@@ -23,14 +26,20 @@ _FREE_EXPANSION = 1024**3
 _MAX_EXPANSION = 200
 _ERRORS = "windlass-mark"
 _CONTINUATION, _NIBBLE = 0x80, 0x0F
+_FIRST_MARK, _END_OF_MARKS = "\udc80", "\udd00"
 
 
-def _mark(error: UnicodeError) -> tuple[str, int]:
+def _mark(error: UnicodeError) -> tuple[str | bytes, int]:
     """Stand bytes that cannot be decoded as what is no UTF-8 either, so that PostgreSQL stops at them too.
 
     Each becomes two continuation bytes with four bits of it: never the start of a character, whatever
     stands before and after, and to be read back for the message.
     """
+    if isinstance(error, UnicodeEncodeError):
+        # A mark; or half a surrogate pair, for encodings such as UTF-7 do not mind one.
+        char = error.object[error.start]
+        is_mark = _FIRST_MARK <= char < _END_OF_MARKS
+        return char.encode("utf-8", "surrogateescape" if is_mark else "surrogatepass"), error.start + 1
     if not isinstance(error, UnicodeDecodeError):
         raise error
     marks = (
@@ -42,6 +51,16 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(_ERRORS, _mark)
+
+
+def can_decode(encoding: str) -> bool:
+    """Whether Python knows an encoding of text, one that can be read in blocks and past its errors."""
+    try:
+        "".encode(encoding)
+        codecs.getincrementaldecoder(encoding)(_ERRORS).decode(b"", final=True)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def original_byte(marked: bytes) -> int:
@@ -94,8 +113,12 @@ class TextSource:
         )
 
     def lines(self, digest: Callable[[bytes], object] | None = None) -> Iterator[bytes]:
-        """Its lines, each with its end."""
-        return io.BufferedReader(_IteratorFile(self.blocks(digest)), _BLOCK)
+        """Its lines, each with its end; one longer than a record may be is cut, and the last."""
+        file = io.BufferedReader(_IteratorFile(self.blocks(digest)), _BLOCK)
+        while line := file.readline(MAX_RECORD + 1):
+            yield line
+            if len(line) > MAX_RECORD:
+                return
 
     def start(self, size: int) -> bytes:
         """The first bytes of the file, unpacked and as they are."""
@@ -174,8 +197,8 @@ def _transcoded(data: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         text = decoder.decode(block)
         if is_start and text:
             text, is_start = text.removeprefix("\ufeff"), False
-        yield text.encode("utf-8", "surrogateescape")
-    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+        yield text.encode("utf-8", _ERRORS)
+    yield decoder.decode(b"", final=True).encode("utf-8", _ERRORS)
 
 
 class _IteratorFile(io.RawIOBase):
