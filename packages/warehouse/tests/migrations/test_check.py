@@ -378,3 +378,44 @@ class TestScratch:
         for column in ("datlocale", "daticulocale"):
             like = {"datcollate": "C", "datctype": "C", "datlocprovider": provider, column: "de"}
             assert clause in scratch._locale_options(like).as_string()
+
+
+SPEAKING = """
+create table public.spoken (
+    note text default 'a\\b', span interval default '1 day 02:00:00', day date default '01/02/2026',
+    since timestamptz default '2026-01-01'
+)
+"""
+
+
+@pytest.fixture
+def odd_database(empty):
+    """A database whose settings have SQL read and written in another way than the server's."""
+    settings = {
+        "search_path": '"Sales, all", public',
+        "timezone": "Asia/Kathmandu",
+        "intervalstyle": "sql_standard",
+        "datestyle": "German, DMY",
+        "standard_conforming_strings": "off",
+        "backslash_quote": "off",
+        "default_transaction_read_only": "on",
+    }
+    with empty.connect(autocommit=True) as connection:
+        for name, value in settings.items():
+            text = value if name == "search_path" else f"'{value}'"
+            connection.execute(f"alter database {empty.name} set {name} to {text}")
+    return empty
+
+
+def test_a_databases_own_settings_are_no_drift(odd_database, make_folder):
+    make_folder(v0001_public=SPEAKING, v0002_sales='create schema "Sales, all"')
+    folder = MigrationFolder(make_folder(v0003_sales="create table unqualified (a integer)"))
+    writing = f"{odd_database.dsn} options='-cdatestyle=ISO -cdefault_transaction_read_only=off'"
+    migrate(writing, folders=[folder])
+    report = check(odd_database.dsn, folders=[folder])
+    assert [str(each) for each in report.differences] == []
+
+
+def test_a_role_that_only_reads_by_default_can_check(warehouse):
+    dsn = f"{warehouse.dsn} options='-cdatestyle=ISO -cdefault_transaction_read_only=on'"
+    assert check(dsn).differences == ()

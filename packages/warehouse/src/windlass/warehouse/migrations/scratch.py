@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg_errors
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from windlass.warehouse.connection import connect, resolve_dsn
 from windlass.warehouse.errors import MissingExtraError, ScratchError
@@ -28,6 +29,21 @@ from pg_roles where rolname = current_user
 """
 # As JSON, because the locale's column has another name since version 17.
 _LOCALE = "select to_jsonb(d) from pg_database as d where datname = current_database()"
+# What a literal means, and how a definition is worded, is a matter of the session: a database may have its own
+# settings, which its scratch database has not.
+_SPOKEN_SETTINGS = (
+    "array_nulls",
+    "backslash_quote",
+    "DateStyle",
+    "extra_float_digits",
+    "IntervalStyle",
+    "search_path",
+    "standard_conforming_strings",
+    "TimeZone",
+    "xmloption",
+)
+_SPOKEN = "select name, setting from pg_settings where name = any(%s)"
+_UNSAFE_IN_OPTIONS, _ESCAPED = re.compile(r"[\\\s]"), r"\\\g<0>"
 # A check that runs holds the advisory lock whose key is the number in its database's name, from before the
 # database is there until after it is gone; pg_locks shows those of all databases, a key in two halves.
 _LEFT_BEHIND = r"""
@@ -76,9 +92,10 @@ def scratch_database(dsn: str | None, *, scratch_dsn: str | None = None) -> Iter
     target = resolve_dsn(dsn)
     with connect(target, application_name=_APPLICATION, autocommit=True) as connection:
         like = connection.execute(_LOCALE).fetchall()[0][0]
+        spoken = connection.execute(_SPOKEN, (list(_SPOKEN_SETTINGS),)).fetchall()
         if scratch_dsn is None and _may_create(connection):
             with _created(connection, target, like, is_elsewhere=False) as scratch:
-                yield scratch
+                yield replace(scratch, dsn=_speaking_alike(scratch.dsn, spoken))
             return
     with (
         nullcontext(resolve_dsn(scratch_dsn)) if scratch_dsn else _embedded() as server,
@@ -87,7 +104,15 @@ def scratch_database(dsn: str | None, *, scratch_dsn: str | None = None) -> Iter
         if not _may_create(connection):
             raise _nowhere("the role may not create databases on the server of --scratch-dsn")
         with _created(connection, server, like, is_elsewhere=True) as scratch:
-            yield scratch
+            yield replace(scratch, dsn=_speaking_alike(scratch.dsn, spoken))
+
+
+def _speaking_alike(dsn: str, spoken: Sequence[tuple[str, str]]) -> str:
+    """A DSN whose sessions read and write SQL with these settings, also after `reset all`."""
+    settings = [*spoken, ("default_transaction_read_only", "off")]
+    options = [conninfo_to_dict(dsn).get("options") or ""]
+    options += (f"-c{name}={_UNSAFE_IN_OPTIONS.sub(_ESCAPED, value)}" for name, value in settings)
+    return make_conninfo(dsn, options=" ".join(options).strip())
 
 
 def _embedded() -> AbstractContextManager[str]:
@@ -125,6 +150,7 @@ def _created(
     key = secrets.randbits(63)
     name = f"{_PREFIX}{key:016x}"
     drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+    connection.execute("set default_transaction_read_only to off")
     connection.execute("select pg_advisory_lock(%s)", (key,))
     try:
         _create(connection, name, like, is_elsewhere=is_elsewhere)
