@@ -29,7 +29,17 @@ _TOKEN = re.compile(
 _PLACEHOLDER = re.compile(r"%\(([^()%]*)\)s")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _TRANSACTION_WORDS = frozenset(
-    {"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"}
+    {
+        "begin",
+        "start",
+        "commit",
+        "end",
+        "rollback",
+        "abort",
+        "savepoint",
+        "release",
+        "prepare transaction",
+    }
 )
 
 
@@ -148,12 +158,14 @@ class _Blocks:
     """Follows `begin atomic ... end` of SQL-standard function bodies, whose semicolons end no statement."""
 
     def __init__(self) -> None:
-        self.first = self.last = ""
+        self.first = self.second = self.last = ""
         self.depth = 0
         self.parentheses = 0
         self.copies_by_client = False
 
     def see(self, word: str) -> None:
+        if self.first:
+            self.second = self.second or word
         self.first = self.first or word
         before, self.last = self.last, word
         if self.first == "copy" and self.parentheses == 0 and before in ("from", "to"):
@@ -175,7 +187,7 @@ def _statements(script: Script) -> Iterator[Statement]:
     for kind, first, last in (*_tokens(script), ("semicolon", len(script.text), len(script.text))):
         if kind == "semicolon" and (blocks.depth == 0 or first == last):
             if start is not None:
-                _refuse_transaction_control(script, start, blocks.first)
+                _refuse_transaction_control(script, start, blocks)
                 if blocks.copies_by_client:
                     raise _client_copy(script, start)
                 yield Statement(start, end, tuple(bound), tuple(quoted))
@@ -197,10 +209,14 @@ def _statements(script: Script) -> Iterator[Statement]:
             )
 
 
-def _refuse_transaction_control(script: Script, start: int, word: str) -> None:
-    if word in _TRANSACTION_WORDS:
+def _refuse_transaction_control(script: Script, start: int, blocks: _Blocks) -> None:
+    words = blocks.first
+    # It ends the transaction too, for another session to commit.
+    if (blocks.first, blocks.second) == ("prepare", "transaction"):
+        words = "prepare transaction"
+    if words in _TRANSACTION_WORDS:
         raise script.failure(
-            f"{word.upper()} is refused: all statements of a file run in one transaction.",
+            f"{words.upper()} is refused: all statements of a file run in one transaction.",
             start,
             advice="Remove it, or make two tasks of the file.",
         )
