@@ -29,8 +29,8 @@ from pg_roles where rolname = current_user
 """
 # As JSON, because the locale's column has another name since version 17.
 _LOCALE = "select to_jsonb(d) from pg_database as d where datname = current_database()"
-# What a literal means, and how a definition is worded, is a matter of the session: a database may have its own
-# settings, which its scratch database has not.
+# What a literal means, and how a definition is worded, is a matter of the session: a database may have settings
+# of its own, which its scratch database has not.
 _SPOKEN_SETTINGS = (
     "array_nulls",
     "backslash_quote",
@@ -110,7 +110,7 @@ def scratch_database(dsn: str | None, *, scratch_dsn: str | None = None) -> Iter
 def _speaking_alike(dsn: str, spoken: Sequence[tuple[str, str]]) -> str:
     """A DSN whose sessions read and write SQL with these settings, also after `reset all`."""
     settings = [*spoken, ("default_transaction_read_only", "off")]
-    options = [conninfo_to_dict(dsn).get("options") or ""]
+    options = [str(conninfo_to_dict(dsn).get("options") or "")]
     options += (f"-c{name}={_UNSAFE_IN_OPTIONS.sub(_ESCAPED, value)}" for name, value in settings)
     return make_conninfo(dsn, options=" ".join(options).strip())
 
