@@ -29,8 +29,8 @@ from pg_roles where rolname = current_user
 """
 # As JSON, because the locale's column has another name since version 17.
 _LOCALE = "select to_jsonb(d) from pg_database as d where datname = current_database()"
-# What a literal means, and how a definition is worded, is a matter of the session: a database may have settings
-# of its own, which its scratch database has not.
+# What a literal means, and how a definition is worded, is a matter of the session: a database may have
+# settings of its own, which its scratch database has not.
 _SPOKEN_SETTINGS = (
     "array_nulls",
     "backslash_quote",
