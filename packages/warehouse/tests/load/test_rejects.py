@@ -172,26 +172,37 @@ def test_a_load_within_the_callers_transaction_rejects_as_well(loader) -> None:
     assert len(loader.rejects()) == 1
 
 
-@pytest.mark.parametrize("skips", ["PostgreSQL, where it can", "splitting"])
-def test_work_grows_with_the_file_not_with_its_bad_rows(loader, skips, monkeypatch) -> None:
-    """Rows are sent again and again until the bad ones are told apart: how much is counted."""
-    if skips == "splitting":
-        monkeypatch.setattr("windlass.warehouse.load.rejects._SKIPS", 10**6)
-    sent = 0
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes are sent to COPY each time."""
+    sizes: list[int] = []
     write = psycopg.Copy.write
 
     def count(copy: psycopg.Copy, data: bytes) -> None:
-        nonlocal sent
-        sent += len(data)
+        sizes.append(len(data))
         write(copy, data)
 
     monkeypatch.setattr(psycopg.Copy, "write", count)
+    return sizes
+
+
+@pytest.mark.parametrize("skips", ["PostgreSQL, where it can", "splitting"])
+def test_work_grows_with_the_file_not_with_its_bad_rows(loader, sent, skips, monkeypatch) -> None:
+    """Rows are sent again and again until the bad ones are told apart: how much is counted."""
+    if skips == "splitting":
+        monkeypatch.setattr("windlass.warehouse.load.rejects._SKIPS", 10**6)
     content = HEADER + "".join(f"{n},name {n},{'x' if n % 1000 == 0 else 1.5}\n" for n in range(1, 40_001))
 
     loader.load(content, max_rejects=40)
 
     assert len(loader.rejects()) == 40
-    assert sent < 6 * len(content)
+    assert sum(sent) < 6 * len(content)
+
+
+def test_where_all_rows_are_bad_none_is_sent_often(loader, sent) -> None:
+    content = HEADER + "".join(f"{n},ragged\n" for n in range(500))
+    assert loader.load(content, max_rejects=500).rejected == 500
+    assert sum(sent) < 10 * len(content)
 
 
 def test_a_value_that_reads_like_a_notice_of_postgres_misleads_nobody(loader) -> None:

@@ -192,17 +192,24 @@ class RejectingLoad:
     def _settle(self, records: Sequence[Record]) -> None:
         """Find the bad records of a batch that failed.
 
-        In short segments, for what follows a bad record is sent again.
+        In short segments, for what follows a bad record is sent again: the shorter, the closer bad ones are.
         """
         segments = list(_segments(records))
         segments.reverse()
+        reach = len(records)
         while segments:
             segment = segments.pop()
+            if len(segment) > reach:
+                segments.append(segment[reach:])
+                segment = segment[:reach]
             payload = b"".join(record.payload for record in segment)
             error = self._copy(payload)
             if error is None:
+                reach *= 4
                 continue
             index = self._index(segment, error)
+            if index is not None:
+                reach = 2 * (index + 1)
             if len(segment) == 1:
                 self._refuse(segment[0], error)
             elif index is not None and self._is_certain(payload, len(segment)):
