@@ -39,6 +39,14 @@ def run(capsys):
 
 @pytest.mark.unit
 class TestMisuse:
+    @pytest.mark.parametrize("folder", ["", "sales="])
+    def test_a_folder_whose_name_is_empty_is_not_the_current_one(self, run, folder, tmp_path, monkeypatch):
+        (tmp_path / "0001_sales.sql").write_text("create schema sales")
+        monkeypatch.chdir(tmp_path)
+        code, _, err = run("migrate", "--folder", folder)
+        assert code == 2
+        assert "names no folder" in " ".join(err.replace("│", " ").split())
+
     def test_without_a_warehouse_it_says_where_to_name_one(self, run, monkeypatch):
         monkeypatch.delenv(DSN_VARIABLE, raising=False)
         code, out, err = run("status")

@@ -69,6 +69,19 @@ class TestApplying:
         with pytest.raises(MigrationFailedError, match=r"9000_ops_extra\.sql, line 3"):
             migrate(empty.dsn, migrations=_extra("select 1;\n\nselect colour;\n"))
 
+    @pytest.mark.parametrize("seconds", [0.0, 1e10, float("inf")])
+    def test_any_lock_timeout_will_do(self, empty, seconds):
+        (done,) = migrate(empty.dsn, only={"ops"}, lock_timeout=seconds)
+        assert done.state is MigrationState.APPLIED
+
+    def test_a_ledger_of_somebody_elses_is_told_and_left_alone(self, empty):
+        with empty.connect() as connection:
+            connection.execute("create schema ops; create table ops.schema_migration (version text)")
+        for command in (migrate, status, pending):
+            with pytest.raises(MigrationError, match=r"ops\.schema_migration.*\"collection\"") as refused:
+                command(empty.dsn)
+            assert "Rename" in refused.value.advice
+
     def test_the_server_must_not_be_too_old(self, empty, monkeypatch):
         monkeypatch.setattr("windlass.warehouse.migrations.runner._OLDEST_SERVER", 990000)
         with pytest.raises(MigrationError, match="the warehouse needs"):

@@ -13,6 +13,9 @@ __all__ = ["Dsn", "Folders", "Json", "LockTimeout", "LockWait", "Only", "Scratch
 
 
 def _folder(text: str) -> MigrationFolder:
+    # What a shell makes of an unset variable; it would be the current folder.
+    if not text.strip() or text.endswith("="):
+        raise typer.BadParameter(f"{text!r} names no folder.")
     folder = MigrationFolder.parse(text)
     if not folder.path.is_dir():
         raise typer.BadParameter(f"{folder.path} is not a folder.")

@@ -9,9 +9,10 @@ from importlib.metadata import version
 from typing import Any
 
 import psycopg
+from psycopg import errors as pg_errors
 from psycopg.rows import class_row
 
-from windlass.warehouse.errors import MigrationEditedError, MigrationUnknownError
+from windlass.warehouse.errors import MigrationEditedError, MigrationError, MigrationUnknownError
 from windlass.warehouse.migrations.files import OURS, Migration, title
 
 __all__ = ["Applied", "Connection", "begin", "forget", "ledger_exists", "read_ledger", "record", "verify"]
@@ -75,11 +76,22 @@ def ledger_exists(connection: Connection) -> bool:
 
 
 def read_ledger(connection: Connection) -> tuple[Applied, ...]:
-    """Read what was applied, in the order of application; nothing when the ledger does not exist yet."""
+    """Read what was applied, in the order of application; nothing when the ledger does not exist yet.
+
+    Raises:
+        MigrationError: The table of that name is another.
+    """
     if not ledger_exists(connection):
         return ()
     with connection.cursor(row_factory=class_row(Applied)) as cursor:
-        return tuple(cursor.execute(_READ).fetchall())
+        try:
+            return tuple(cursor.execute(_READ).fetchall())
+        except pg_errors.UndefinedColumn as error:
+            raise MigrationError(
+                f"The table ops.schema_migration is not our ledger: {error.diag.message_primary}.",
+                advice="Rename the table if another tool made it; if an unreleased version of this package "
+                "did, drop it and run windlass-warehouse baseline.",
+            ) from error
 
 
 def record(

@@ -20,6 +20,8 @@ __all__ = ["ADVISORY_LOCK", "BlockWatch", "migration_lock", "set_lock_timeout"]
 ADVISORY_LOCK = 0x77696E646C617373
 """Key of the advisory lock that migrating holds: `windlass` in ASCII."""
 
+# Milliseconds; 0 would be no bound at all.
+_LONGEST_TIMEOUT = 2**31 - 1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 # pg_locks splits a bigint key into its halves.
@@ -42,7 +44,7 @@ from unnest(pg_blocking_pids(%(pid)s)) as b (pid) join pg_stat_activity as a usi
 
 def set_lock_timeout(connection: Connection, seconds: float) -> None:
     """Bound the wait of this session's statements for a lock."""
-    milliseconds = max(1, round(seconds * 1000))
+    milliseconds = max(1, round(min(seconds * 1000, _LONGEST_TIMEOUT)))
     connection.execute("select set_config('lock_timeout', %s, false)", (f"{milliseconds}ms",))
 
 
