@@ -60,6 +60,22 @@ def test_rows_stream_from_another_database_whatever_the_types(
     )
 
 
+def test_what_the_sources_session_looks_like_changes_no_value(
+    connection: Connection, source: Connection
+) -> None:
+    connection.execute("create table day (at timestamp, since interval, n numeric)")
+    settings = "set datestyle = 'SQL, DMY'; set intervalstyle = 'sql_standard'; set extra_float_digits = -5"
+    source.execute(settings)
+    query = "select date '2024-02-01' as at, interval '-1 day 2:00' as since, 0.1234567890123::float8 as n"
+    extract_load(connection, table="day", sql=query, source=source)
+    assert connection.execute("select at::text, since::text, n::text from day").fetchone() == (
+        "2024-02-01 00:00:00",
+        "-1 days +02:00:00",
+        "0.1234567890123",
+    )
+    assert source.info.parameter_status("DateStyle") == "SQL, DMY"
+
+
 def test_within_one_database_values_are_read_as_the_target_reads_text(connection: Connection) -> None:
     sql = "select '7'::text as id, 1.005 as price from generate_series(1, 3)"
     assert extract_load(connection, table="target", sql=sql).rows == 3

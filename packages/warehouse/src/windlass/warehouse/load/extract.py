@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import psycopg
 from psycopg import sql as pgsql
+from psycopg.rows import tuple_row
 
 from windlass.warehouse.errors import LoadError
 from windlass.warehouse.fence import writing
@@ -32,6 +33,8 @@ __all__ = ["DbApiConnection", "ExtractResult", "extract_load"]
 _BLOCK = 256 * 1024
 _BATCH = 5_000
 _FIRST_USER_OID = 16_384
+_EXACT = {"datestyle": "ISO", "intervalstyle": "postgres", "extra_float_digits": "1"}
+_SET = "select set_config(%s, %s, true)"
 _STAGE = pgsql.Identifier("pg_temp", "windlass_extract")
 
 
@@ -146,7 +149,7 @@ def _within(connection: PgConnection, target: Table, query: BoundStatement, *, m
 
 def _between(origin: PgConnection, connection: PgConnection, target: Table, query: BoundStatement) -> int:
     """COPY out of one connection into another, binary where every type is the same."""
-    with origin.transaction():
+    with origin.transaction(), _exact_text(origin):
         _speak_utf8(origin)
         found = query_columns(origin, query)
         columns = _columns(target, [item.name for item in found])
@@ -158,6 +161,18 @@ def _between(origin: PgConnection, connection: PgConnection, target: Table, quer
                 for block in _copied_out(origin, query, options):
                     into.write(block)
             return writer.rowcount
+
+
+@contextmanager
+def _exact_text(origin: PgConnection) -> Iterator[None]:
+    """Have values written as any session reads them: 1 February is no 2 January, and no digit is cut."""
+    with origin.cursor(row_factory=tuple_row) as cursor:
+        names = list(_EXACT)
+        get = "select name, current_setting(name) from unnest(%s::text[]) as name"
+        before = cursor.execute(get, [names]).fetchall()
+        cursor.executemany(_SET, list(_EXACT.items()))
+        yield
+        cursor.executemany(_SET, before)
 
 
 def _copied_out(origin: PgConnection, query: BoundStatement, options: str) -> Iterator[bytes]:
