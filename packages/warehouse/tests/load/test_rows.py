@@ -12,8 +12,7 @@ import psycopg
 import pytest
 
 from windlass.warehouse.errors import LoadError, TableError
-from windlass.warehouse.load import copy_rows, extract_load, load_file
-from windlass.warehouse.load.upsert import UpsertResult, upsert
+from windlass.warehouse.load import UpsertResult, copy_rows, extract_load, load_file, upsert
 from windlass.warehouse.testing.server import WarehouseDatabase
 
 pytestmark = pytest.mark.integration
@@ -74,6 +73,22 @@ def test_the_first_bad_row_is_named_by_its_index(connection: Connection, bad: An
         copy_rows(connection, table="target", rows=given)
     assert "Nothing was loaded" in str(caught.value)
     assert caught.value.advice
+    assert rows(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ("12", "it is a str"),
+        ({3, "x"}, "it is a set"),
+        (None, "not iterable"),
+        ((1,), "1 values for 2 columns"),
+        ((1, {(2, 3): 4}), "keys must be"),
+    ],
+)
+def test_what_is_no_row_is_named_by_its_index(connection: Connection, bad: Any, told: str) -> None:
+    with pytest.raises(LoadError, match=f"Row 1 .*{told}"):
+        copy_rows(connection, table="target", columns=["id", "doc"], rows=[(1, None), bad])
     assert rows(connection) == []
 
 

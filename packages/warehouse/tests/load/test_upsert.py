@@ -8,8 +8,8 @@ import pytest
 from psycopg import sql
 
 from windlass.warehouse.errors import LoadError, TableError
+from windlass.warehouse.load.by_key import UpsertCounts, upsert_from
 from windlass.warehouse.load.table import describe_table
-from windlass.warehouse.load.upsert import UpsertCounts, upsert_from
 from windlass.warehouse.testing.server import WarehouseDatabase
 
 pytestmark = pytest.mark.integration

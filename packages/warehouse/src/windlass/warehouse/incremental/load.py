@@ -38,9 +38,9 @@ from windlass.warehouse.incremental.state import (
     save_state,
     watermark_json,
 )
+from windlass.warehouse.load.by_key import UpsertCounts, upsert_from
 from windlass.warehouse.load.extract import Source
 from windlass.warehouse.load.table import PgConnection, Table, describe_table, names
-from windlass.warehouse.load.upsert import UpsertCounts, upsert_from
 from windlass.warehouse.publish.catalog import read_constraints
 from windlass.warehouse.transform.bind import advice_for
 from windlass.warehouse.transform.script import Script, read_script

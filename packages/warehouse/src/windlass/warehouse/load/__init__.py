@@ -1,7 +1,4 @@
-"""Rows into tables: files by COPY, queries streamed from one database to another, rows by key.
-
-The function `upsert` is in the module of its name, `windlass.warehouse.load.upsert`.
-"""
+"""Rows into tables: files by COPY, queries streamed from one database to another, rows by key."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from windlass.warehouse.load.by_key import UpsertResult, upsert
     from windlass.warehouse.load.extract import ExtractResult, extract_load
     from windlass.warehouse.load.file import FileOptions, FileResult, load_file
     from windlass.warehouse.load.rows import CopyResult, copy_rows
-    from windlass.warehouse.load.upsert import UpsertResult
 
 __all__ = [
     "CopyResult",
@@ -23,6 +20,7 @@ __all__ = [
     "copy_rows",
     "extract_load",
     "load_file",
+    "upsert",
 ]
 
 _HOMES = {
@@ -30,10 +28,11 @@ _HOMES = {
     "ExtractResult": "extract",
     "FileOptions": "options",
     "FileResult": "file",
-    "UpsertResult": "upsert",
+    "UpsertResult": "by_key",
     "copy_rows": "rows",
     "extract_load": "extract",
     "load_file": "file",
+    "upsert": "by_key",
 }
 
 

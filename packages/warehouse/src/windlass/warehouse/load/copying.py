@@ -42,6 +42,8 @@ def columns_named(
     told = [
         f"{source} brings column {_listed(found)}{problem}." for problem, found in problems.items() if found
     ]
+    if not brought:
+        told.append(f"{source} brings no column.")
     missing = [
         column.name
         for column in table.columns.values()

@@ -36,6 +36,10 @@ _JSON_TYPES = ("json", "jsonb")
 _ARRAY = "A"
 _COPY_PLACE = re.compile(r"^COPY .*?, line (\d+)(?:, column (.*?))?(?::|$)", re.MULTILINE)
 
+# What psycopg, json and we say about a value; a generator of rows that fails is not asked in there.
+_UNFIT = (psycopg.DataError, psycopg.ProgrammingError, UnicodeError, ValueError, TypeError, RecursionError)
+_NO_ROWS = (str, bytes, bytearray, set, frozenset)
+
 _Adapt: TypeAlias = Callable[[Any], Any]
 
 
@@ -130,8 +134,9 @@ def write_rows(
             with cursor.copy(statement) as copy:
                 for index, values in enumerate(_values(rows, columns)):
                     try:
-                        copy.write_row([adapt(value) for adapt, value in zip(adapters, values, strict=True)])
-                    except (psycopg.DataError, psycopg.ProgrammingError, UnicodeError, ValueError) as error:
+                        given = _sequence(values, len(adapters))
+                        copy.write_row([adapt(value) for adapt, value in zip(adapters, given, strict=True)])
+                    except _UNFIT as error:
                         raise _unfit(target, index, str(error)) from error
         except psycopg.Error as error:
             raise _explained(target, error) from error
@@ -148,6 +153,16 @@ def _values(rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[Sequence
         else:
             # As many values as no row has: refused with its index like any other.
             yield _Other(row, names)
+
+
+def _sequence(row: Sequence[Any], count: int) -> Sequence[Any]:
+    """A row's values, so many; a text is none of its characters, and a set is in no order."""
+    if isinstance(row, _NO_ROWS):
+        raise TypeError(f"it is a {type(row).__name__}, no sequence of values")
+    values = row if isinstance(row, list | tuple) else list(row)
+    if len(values) != count:
+        raise ValueError(f"{len(values)} values for {count} columns")
+    return values
 
 
 class _Other(Sequence[Any]):
