@@ -112,6 +112,42 @@ def test_the_operators_load_transform_and_publish(
         assert fenced == [("days",), ("extract",), ("land",), ("publish",), ("same",)]
 
 
+def test_a_file_is_read_as_the_task_says(
+    dag: DAG, run_dag: RunDag, warehouse: WarehouseDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "products.txt"
+    path.write_bytes("Nr;sku;name;Ä;spare\n1;A;'Müsli; gut';-;x\nx;B;'b';1;x\n3;C;'c';2;x\n".encode("cp1252"))
+    with dag:
+        LoadFileOperator(
+            task_id="land",
+            file=str(path),
+            format="csv",
+            table="staging.product",
+            columns={"Nr": "product_id", "Ä": "unit_price"},
+            extra_columns="ignore",
+            missing_columns="default",
+            delimiter=";",
+            quote="'",
+            null="-",
+            encoding="cp1252",
+            max_rejects=1,
+        )
+
+    outcome = run_dag(dag)
+
+    assert set(outcome.states.values()) == {"success"}
+    counts = {name: outcome.results["land"][name] for name in ("rows", "rejected", "skipped")}
+    assert counts == {"rows": 2, "rejected": 1, "skipped": False}
+    with warehouse.connect() as connection:
+        landed = connection.execute("select product_id, name, unit_price from staging.product order by 1")
+        assert [(key, name, price and str(price)) for key, name, price in landed] == [
+            (1, "Müsli; gut", None),
+            (3, "c", "2.00"),
+        ]
+        noted = connection.execute("select line, record, dag_id, task_id from ops.rejected_file_row")
+        assert noted.fetchall() == [(3, "x;B;'b';1;x", "play", "land")]
+
+
 def test_a_failing_task_tells_file_line_and_column_and_changes_nothing(
     dag: DAG,
     run_dag: RunDag,
