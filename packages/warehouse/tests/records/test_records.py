@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -86,6 +89,37 @@ class TestChecks:
         with pytest.raises(Exception, match="null value"):
             write_check_results(connection, [result(), result(check_name=None)], context=RUN)
         assert read_check_results(connection, RUN.identity) == []
+
+    def test_what_databases_measure_is_kept_as_json(self, connection):
+        measured = {
+            "mean": Decimal("1.25"),
+            "rows": Decimal(3),
+            "worst": [float("nan"), float("inf"), -math.inf, Decimal("NaN")],
+            "since": datetime(2024, 2, 29, 1, tzinfo=UTC),
+            "day": date(2024, 2, 29),
+            "lasted": timedelta(seconds=90),
+            "run": uuid.UUID(int=1),
+            "status": CheckStatus.FAILED,
+            "nul\0": "a\0b",
+        }
+        write_check_results(connection, [result(observed=measured)], context=RUN)
+        (read,) = read_check_results(connection, RUN.identity)
+        assert read.observed == {
+            "mean": 1.25,
+            "rows": 3,
+            "worst": ["NaN", "Infinity", "-Infinity", "NaN"],
+            "since": "2024-02-29T01:00:00+00:00",
+            "day": "2024-02-29",
+            "lasted": "0:01:30",
+            "run": "00000000-0000-0000-0000-000000000001",
+            "status": "failed",
+            "nul\ufffd": "a\ufffdb",
+        }
+
+    def test_what_cannot_be_kept_is_told(self, connection):
+        with pytest.raises(LoadError, match="object cannot be kept as JSON") as refused:
+            write_check_results(connection, [result(observed=object())], context=RUN)
+        assert "text" in refused.value.advice
 
     def test_outside_a_task_it_is_refused(self, connection):
         with pytest.raises(LoadError, match="belongs to a task") as refused:

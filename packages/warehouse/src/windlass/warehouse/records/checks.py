@@ -9,11 +9,11 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
 from windlass.warehouse.bookkeeping import bookkeeping_needed, task_of
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import RunContext, TaskIdentity
+from windlass.warehouse.records.jsonb import as_jsonb
 
 __all__ = ["CheckResult", "CheckStatus", "read_check_results", "write_check_results"]
 
@@ -105,8 +105,8 @@ def write_check_results(
             **asdict(identity),
             **asdict(each),
             "try_number": context.try_number or 1,
-            "observed": _json(each.observed),
-            "expected": _json(each.expected),
+            "observed": as_jsonb(each.observed),
+            "expected": as_jsonb(each.expected),
         }
         for each in results
     ]
@@ -130,7 +130,3 @@ def read_check_results(
         connection.cursor(row_factory=class_row(CheckResult)) as cursor,
     ):
         return cursor.execute(_READ, {**asdict(identity), "generation": generation}).fetchall()
-
-
-def _json(value: Any) -> Jsonb | None:
-    return None if value is None else Jsonb(value)

@@ -9,11 +9,11 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
 from windlass.warehouse.bookkeeping import bookkeeping_needed, task_of
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import RunContext, TaskIdentity
+from windlass.warehouse.records.jsonb import as_jsonb
 
 __all__ = [
     "SparkSubmission",
@@ -147,7 +147,7 @@ def record_submission(
         "try_number": context.try_number or 1,
         "backend": backend,
         "job_name": job_name,
-        "parameters": None if parameters is None else Jsonb(parameters),
+        "parameters": as_jsonb(parameters),
     }
     with (
         bookkeeping_needed("recording Spark jobs"),
@@ -211,7 +211,7 @@ def update_submission(
         "is_final": state.is_final,
         "external_id": external_id,
         "tracking_url": tracking_url,
-        "metrics": None if metrics is None else Jsonb(metrics),
+        "metrics": as_jsonb(metrics),
         "message": message,
     }
     with bookkeeping_needed("noting Spark jobs"), writing(connection, context):
