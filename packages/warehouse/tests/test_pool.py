@@ -79,3 +79,32 @@ def test_an_exception_gives_the_connection_back(warehouse):
         with pytest.raises(psycopg.errors.DivisionByZero):
             fail(pool)
         assert backend(pool)
+
+
+def test_what_a_borrower_left_in_its_session_does_not_reach_the_next(warehouse):
+    def open_connection() -> psycopg.Connection:
+        connection = warehouse.connect(autocommit=True)
+        connection.execute("set application_name to 'sweeper'; set datestyle to 'ISO, DMY'")
+        return connection
+
+    with connection_pool(size=1, open_connection=open_connection) as pool:
+        with pool.connection() as left:
+            for _ in range(9):
+                left.execute("select 1")  # prepared by now
+            left.execute("set search_path to ops; set statement_timeout to '1s'; set datestyle to 'German'")
+            left.execute("create temporary table leftover (a integer); select pg_advisory_lock(4711)")
+            left.execute("set application_name to 'other'")
+            left.autocommit = False
+            left.row_factory = psycopg.rows.dict_row
+            left.commit()
+        with pool.connection() as found:
+            assert found is left
+            assert found.autocommit
+            asked = "select current_setting('search_path'), current_setting('statement_timeout')"
+            assert found.execute(asked).fetchone() == ('"$user", public', "0")
+            asked = "select current_setting('application_name'), current_setting('datestyle')"
+            assert found.execute(asked).fetchone() == ("sweeper", "ISO, DMY")
+            locks = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+            asked = f"select to_regclass('leftover'), ({locks})"
+            assert found.execute(asked).fetchone() == (None, 0)
+            assert found.execute("select 1").fetchone() == (1,)

@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from windlass.warehouse.connection import connect
 from windlass.warehouse.errors import ConnectionFailedError
 
 __all__ = ["Pool", "connection_pool"]
+
+# `discard all` but for prepared statements, which psycopg goes on using.
+_DISCARD = """
+close all; set session authorization default; reset all; unlisten *; select pg_advisory_unlock_all();
+discard temp; discard sequences
+"""
+# What a connection may be opened with, and what `reset all` takes from it.
+_KEPT = ("application_name", "client_encoding", "DateStyle")
+_RESTORE = """
+select set_config('application_name', %s, false), set_config('client_encoding', %s, false),
+    set_config('DateStyle', %s, false)
+"""
 
 PgConnection = psycopg.Connection[tuple[Any, ...]]
 
@@ -44,7 +58,7 @@ class Pool:
         try:
             yield borrowed
         finally:
-            # A transaction that was left open is rolled back here, and the session given back clean.
+            # A transaction that was left open is rolled back here, then the session is made clean.
             self._pool.putconn(borrowed)
 
 
@@ -70,11 +84,21 @@ def connection_pool(
     from psycopg_pool import ConnectionPool
 
     make = open_connection or (lambda: connect(dsn, application_name="windlass", autocommit=True))
+    opened_with: WeakKeyDictionary[PgConnection, list[str | None]] = WeakKeyDictionary()
+
+    def clean(connection: PgConnection) -> None:
+        """Make a session as it was opened: no borrower sees what another has set, prepared or locked."""
+        connection.autocommit = True
+        connection.row_factory = tuple_row
+        connection.execute(_DISCARD)
+        connection.execute(_RESTORE, opened_with[connection])
 
     class Made(psycopg.Connection[tuple[Any, ...]]):
         @classmethod
         def connect(cls, *_: Any, **__: Any) -> Any:
-            return make()
+            made = make()
+            opened_with[made] = [made.info.parameter_status(name) for name in _KEPT]
+            return made
 
     # The pool connects in a thread of its own and keeps failures to itself: a wrong DSN is told here.
     make().close()
@@ -85,6 +109,7 @@ def connection_pool(
         timeout=timeout,
         open=False,
         check=ConnectionPool.check_connection,
+        reset=clean,
         name="windlass",
     )
     with pool:
