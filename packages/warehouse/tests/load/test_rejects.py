@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from windlass.warehouse.errors import FileRejectedError
+from windlass.warehouse.errors import FileRejectedError, LoadError
 from windlass.warehouse.load.file import FileOptions, load_file
 
 pytestmark = pytest.mark.integration
@@ -222,3 +222,16 @@ def test_a_name_that_reads_like_a_place_misleads_nobody(loader) -> None:
     )
     assert (done.rows, done.rejected) == (3, 1)
     assert [line for line, *_ in loader.rejects()] == [5]
+
+
+@pytest.mark.parametrize("rejects", [0, 9])
+def test_rows_that_a_trigger_drops_are_no_loss_in_silence(loader, rejects: int) -> None:
+    loader.connection.execute(
+        "create function drop_two() returns trigger language plpgsql as "
+        "'begin return case when new.id = 2 then null else new end; end';"
+        "create trigger guard before insert on staging.item for each row execute function drop_two()"
+    )
+    assert loader.load(HEADER + '1,"a\n",\n3,c,\n', max_rejects=rejects).rows == 2
+    with pytest.raises(LoadError, match=r"1 rows of .* dropped by trigger guard"):
+        loader.load(HEADER + "1,a,\n2,b,\n3,c,\n", max_rejects=rejects)
+    assert len(loader.rows()) == 2

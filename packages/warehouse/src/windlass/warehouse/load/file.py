@@ -26,6 +26,7 @@ from windlass.warehouse.load.reader import BadRecord, Digest, Layout, Reader, Un
 from windlass.warehouse.load.rejects import RejectingLoad, located_line, postgres_problem
 from windlass.warehouse.load.source import ADVICE, TextSource, require_regular
 from windlass.warehouse.load.table import PgConnection, Table
+from windlass.warehouse.publish.meddling import read_meddlers
 from windlass.warehouse.transform.bind import advice_for
 
 if TYPE_CHECKING:
@@ -147,7 +148,25 @@ def _load(
         rows, rejected = _load_all(connection, entry, reader, layout, seen), 0
     if seen.digest() != entry.digest:
         raise LoadError(f"{entry.path} changed while it was read.", advice="Load it when it is complete.")
+    _require_kept(connection, entry, reader, layout, kept=rows + rejected)
     return rows, rejected
+
+
+def _require_kept(
+    connection: PgConnection, entry: FileEntry, reader: Reader, layout: Layout, *, kept: int
+) -> None:
+    """Find out when a trigger let rows vanish, which PostgreSQL does without a word."""
+    triggers = read_meddlers(connection, entry.target).on_insert
+    if not triggers:
+        return
+    batches = reader.batches(layout, lambda _: None)
+    lost = sum(len(batch.records()) + len(batch.bad) for batch in batches) - kept
+    if lost:
+        raise LoadError(
+            f"{lost} rows of {entry.path} did not get into {entry.target}: dropped by {', '.join(triggers)}. "
+            "Nothing was loaded.",
+            advice="Let it raise an error instead, so that max_rejects can set such rows aside.",
+        )
 
 
 class _Seen:
