@@ -445,3 +445,14 @@ class TestServe:
         assert wait_until(lambda: EmbeddedPostgres(server_folder).status().running, timeout=5)
         second = json.loads(serve("--json").stdout.readline())
         assert (second["pid"], second["started"]) == (found["pid"], False)
+
+
+@pytest.mark.integration
+def test_a_statement_that_the_roles_time_limit_cancels_is_not_called_a_lost_connection(run, warehouse):
+    dsn = f"{warehouse.dsn} options='-cdatestyle=ISO -cstatement_timeout=1ms'"
+    with warehouse.connect() as other:
+        other.execute("lock table ops.schema_migration in access exclusive mode")
+        code, _, err = run("status", "--dsn", dsn)
+    assert code == 1
+    assert "WWH100 PostgreSQL stopped a statement: canceling statement due to statement timeout." in err
+    assert "statement_timeout" in err.splitlines()[-1]

@@ -63,6 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except WarehouseError as error:
         _report(error, as_json="--json" in given)
         sys.exit(_MISUSE if isinstance(error, InvalidDsnError) else _FAILURE)
+    except psycopg.errors.QueryCanceled as error:
+        stopped = ConnectionFailedError(
+            f"PostgreSQL stopped a statement: {error.diag.message_primary}.",
+            advice="Nothing was changed by it. If the role or the database has a statement_timeout, say in "
+            "the DSN: options='-c statement_timeout=0'.",
+        )
+        _report(stopped, as_json="--json" in given)
+        sys.exit(_FAILURE)
     except psycopg.OperationalError as error:
         lost = ConnectionFailedError(
             f"The connection to the warehouse broke: {error.diag.message_primary or 'the server is gone'}.",
