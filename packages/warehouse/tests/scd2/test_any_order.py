@@ -152,9 +152,9 @@ class Snapshots(Applications):
     def snapshot(self, number: int, content: dict[Any, Any], crash: str) -> None:
         self.fill([(*key, value, number, False) for key, value in content.items()])
         with self.crashing(crash):
-            self.apply(mode="snapshot", as_of=day(number))
+            self.apply(mode="snapshot", as_of=day(number), allow_empty=True)
         if crash != "none":
-            self.apply(mode="snapshot", as_of=day(number))
+            self.apply(mode="snapshot", as_of=day(number), allow_empty=True)
         for key in KEYS:
             # A correction replaces what this snapshot said; without a row for the key it is gone.
             self.said.setdefault(key, {})[number] = content.get(key, GONE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ def test_new_changed_missing_and_unchanged_keys(dim: Any) -> None:
 
 def test_a_key_that_comes_again_leaves_a_gap(dim: Any) -> None:
     dim.snapshot(1, [(1, "a", 1)])
-    dim.snapshot(2, [])
+    dim.snapshot(2, [], allow_empty=True)
     assert counts(dim.snapshot(5, [(1, "a", 1), (2, "b", 1)])) == {"rows": 2, "inserted": 1, "reappeared": 1}
     assert dim.history() == [(1, "a", 1, 2), (1, "a", 5, None), (2, "b", 5, None)]
 
@@ -80,7 +80,7 @@ def test_a_corrected_snapshot_replaces_what_it_said_and_keeps_surrogate_keys(dim
 
 def test_a_corrected_snapshot_takes_back_a_deletion(dim: Any) -> None:
     dim.snapshot(1, [(1, "a", 1)])
-    dim.snapshot(5, [])
+    dim.snapshot(5, [], allow_empty=True)
     key = dim.keys()[1, 1]
     dim.snapshot(5, [(1, "a", 1)])
     assert dim.history() == [(1, "a", 1, None)], "no seam is left where the deletion was"
@@ -235,3 +235,30 @@ def test_times_are_cut_to_the_type_of_the_dimension(dim: Any) -> None:
 def test_options_that_do_not_go_together_are_refused(dim: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(HistoryError, match=message):
         dim.snapshot(1, [], **options)
+
+
+def test_an_empty_snapshot_closes_nothing_unless_told(dim: Any) -> None:
+    assert dim.snapshot(1, []).rows == 0
+    dim.snapshot(2, [(1, "a", 1), (2, "b", 1)])
+    with pytest.raises(HistoryError, match=r"is empty: all 2 keys of play.dim would be gone"):
+        dim.snapshot(3, [])
+    assert dim.snapshot(3, [], allow_empty=True).deleted == 2
+    assert dim.snapshot(3, []).deleted == 0
+    assert dim.history() == [(1, "a", 2, 3), (2, "b", 2, 3)]
+
+
+def test_a_snapshot_as_of_a_time_that_never_comes_is_refused(dim: Any) -> None:
+    dim.connection.execute(
+        "create table play.other (id integer, name text, grade integer, valid_from timestamp, "
+        "valid_to timestamp default '9999-12-31', unique (id, valid_from))"
+    )
+    last, first = (
+        datetime(9999, 12, 31, 5, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5))),
+    )
+    for complete, message in ((True, "open versions of play.other end before"), (False, "never comes")):
+        with pytest.raises(HistoryError, match=message):
+            dim.snapshot(0, [(1, "a", 1)], table="play.other", as_of=last, complete=complete)
+    dim.snapshot(0, [(1, "a", 1)], table="play.other", as_of=first, complete=False)
+    found = dim.connection.execute("select valid_from::text from play.other").fetchone()
+    assert found == ("0001-12-31 19:00:00 BC",)

@@ -61,7 +61,7 @@ def test_names_of_the_validity_columns_are_free(dim: Any) -> None:
     )
     names = {"valid_from": "From", "valid_to": "user", "is_current": "Open?"}
     dim.snapshot(1, [(1, "a", 1)], **OTHER, **names)
-    dim.snapshot(2, [], **OTHER, **names)
+    dim.snapshot(2, [], allow_empty=True, **OTHER, **names)
     rows = dim.connection.execute('select "From"::text, "user"::text, "Open?" from play.other').fetchall()
     assert rows == [("2024-01-02 00:00:00", "2024-01-03 00:00:00", False)]
 
@@ -88,7 +88,8 @@ def test_what_the_table_fills_itself_is_left_to_it(dim: Any) -> None:
 def test_types_without_equality_are_compared_as_text(dim: Any, track: list[str] | None) -> None:
     make(
         dim,
-        "id integer, name json, notes json[], place point, valid_from timestamptz not null, valid_to timestamptz",
+        "id integer, name json, notes json[], place point, valid_from timestamptz not null, "
+        "valid_to timestamptz",
     )
     given = OTHER | {
         "sql": "select id, name::json, array[name::json] as notes, point(id, 0) as place from play.source",

@@ -209,6 +209,9 @@ class Scd2Parameters(_WithSql):
         None, description="For changes: boolean column of the query that tells of a deletion."
     )
     complete: bool = Field(True, description="Whether a key that is not in the snapshot is gone.")
+    allow_empty: bool = Field(
+        False, description="Whether a snapshot without rows may close versions; it is refused otherwise."
+    )
     track: list[ColumnName] | None = Field(
         None,
         description="Columns whose change begins a version; others are overwritten. All by default.",
@@ -227,8 +230,8 @@ class Scd2Parameters(_WithSql):
         changes = self.mode == "changes"
         if changes and self.effective_at is None:
             raise ValueError("changes need effective_at")
-        if changes and (self.as_of is not None or not self.complete):
-            raise ValueError("as_of and complete are for snapshots")
+        if changes and (self.as_of is not None or not self.complete or self.allow_empty):
+            raise ValueError("as_of, complete and allow_empty are for snapshots")
         if not changes and (self.effective_at is not None or self.deleted is not None):
             raise ValueError("effective_at and deleted are for changes")
         return self

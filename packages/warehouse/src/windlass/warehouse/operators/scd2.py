@@ -30,6 +30,7 @@ class Scd2Operator(WarehouseOperator):
         effective_at: The query's column with the time of a change.
         deleted: The query's boolean column that tells of a deletion.
         complete: Whether a key that is not in the snapshot is gone.
+        allow_empty: Whether a snapshot without rows may close versions.
         track: Columns whose change begins a version; all by default.
         parameters: Values for `%(name)s`; bound, never pasted.
         valid_from: The dimension's column with the beginning of a version.
@@ -57,6 +58,7 @@ class Scd2Operator(WarehouseOperator):
         effective_at: str | None = None,
         deleted: str | None = None,
         complete: bool = True,
+        allow_empty: bool = False,
         track: Sequence[str] | None = None,
         parameters: dict[str, Any] | None = None,
         valid_from: str = "valid_from",
@@ -74,6 +76,7 @@ class Scd2Operator(WarehouseOperator):
         self.effective_at = effective_at
         self.deleted = deleted
         self.complete = complete
+        self.allow_empty = allow_empty
         self.track = track
         self.parameters = parameters
         self.valid_from = valid_from
@@ -103,6 +106,7 @@ class Scd2Operator(WarehouseOperator):
                 effective_at=self.effective_at,
                 deleted=self.deleted,
                 complete=self.complete,
+                allow_empty=self.allow_empty,
                 track=self.track,
                 parameters=self.parameters,
                 valid_from=self.valid_from,

@@ -38,6 +38,7 @@ def apply_scd2(
     effective_at: str | None = None,
     deleted: str | None = None,
     complete: bool = True,
+    allow_empty: bool = False,
     track: Sequence[str] | None = None,
     parameters: Mapping[str, Any] | None = None,
     valid_from: str = "valid_from",
@@ -67,6 +68,8 @@ def apply_scd2(
         deleted: The query's boolean column that tells of a deletion; null counts as false.
         complete: Whether a key that is not in the snapshot is gone. If not, the snapshot is a batch of
             changes at one time, and counts as changes.
+        allow_empty: Whether a snapshot without rows may close versions. It says that everything is gone, and
+            mostly it is the source that is empty.
         track: Columns whose change begins a version; the others are overwritten in the version that holds.
             All by default.
         parameters: Values for `%(name)s` in the query.
@@ -81,7 +84,8 @@ def apply_scd2(
     Raises:
         StatementError: The query failed, at file:line:column.
         TableError: The table is no such dimension, or a column is missing or unknown.
-        HistoryError: Rows contradict each other, lack a key or a time, or do not fit; nothing was changed.
+        HistoryError: Rows contradict each other, lack a key or a time, or do not fit, or a snapshot has none;
+            nothing was changed.
     """
     application = make_application(
         table=table,
@@ -89,6 +93,7 @@ def apply_scd2(
         mode=mode,
         as_of=as_of if as_of is not None or mode == "changes" else context.logical_date,
         complete=complete,
+        allow_empty=allow_empty,
         source=Source(effective_at=effective_at, deleted=deleted, track=track),
         period=Period(valid_from, valid_to, is_current),
     )

@@ -35,6 +35,7 @@ class Application:
         as_of: Instant of a complete snapshot.
         source: The query's columns that are not the dimension's.
         period: Names of the dimension's validity columns.
+        allow_empty: Whether a snapshot without rows may close versions.
     """
 
     table: str
@@ -43,6 +44,7 @@ class Application:
     as_of: datetime | None
     source: Source
     period: Period
+    allow_empty: bool = False
 
     def run(self, connection: PgConnection, query: BoundStatement, context: RunContext) -> Scd2Result:
         """Apply the query's rows.
@@ -65,7 +67,14 @@ class Application:
         recall(connection, dimension, mode=self.mode, empty=_is_empty(connection, dimension))
         noted = None
         if self.as_of is not None:
-            tally, noted = apply_snapshot(connection, dimension, as_of=self.as_of, rows=rows, context=context)
+            tally, noted = apply_snapshot(
+                connection,
+                dimension,
+                as_of=self.as_of,
+                rows=rows,
+                allow_empty=self.allow_empty,
+                context=context,
+            )
         else:
             tally = apply_changes(connection, dimension, rows=rows)
         note_target(connection, dimension, mode=self.mode)
@@ -85,6 +94,7 @@ def make_application(
     mode: Mode,
     as_of: datetime | None,
     complete: bool,
+    allow_empty: bool,
     source: Source,
     period: Period,
 ) -> Application:
@@ -96,6 +106,7 @@ def make_application(
         mode: What the rows are.
         as_of: Instant of a snapshot.
         complete: Whether a key that is not in a snapshot is gone.
+        allow_empty: Whether a snapshot without rows may close versions.
         source: The query's columns that are not the dimension's.
         period: Names of the dimension's validity columns.
 
@@ -103,10 +114,10 @@ def make_application(
         HistoryError: They do not.
     """
     if mode == "changes":
-        if source.effective_at is None or as_of is not None or not complete:
+        if source.effective_at is None or as_of is not None or not complete or allow_empty:
             raise HistoryError(
-                "Changes need effective_at, the query's column with the time of each; as_of and complete "
-                "are for snapshots.",
+                "Changes need effective_at, the query's column with the time of each; as_of, complete "
+                "and allow_empty are for snapshots.",
                 advice="Give effective_at alone, or mode='snapshot'.",
             )
         return Application(table, key, mode, None, source, period)
@@ -125,5 +136,5 @@ def make_application(
             advice="Give as_of, e.g. datetime(2026, 1, 5, tzinfo=UTC). A run with no logical date has none.",
         )
     if complete:
-        return Application(table, key, "snapshot", as_of, source, period)
+        return Application(table, key, "snapshot", as_of, source, period, allow_empty)
     return Application(table, key, "changes", None, replace(source, since=as_of), period)

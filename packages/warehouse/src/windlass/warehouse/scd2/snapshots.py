@@ -23,7 +23,13 @@ __all__ = ["apply_snapshot"]
 
 
 def apply_snapshot(
-    connection: PgConnection, dimension: Dimension, *, as_of: datetime, rows: int, context: RunContext
+    connection: PgConnection,
+    dimension: Dimension,
+    *,
+    as_of: datetime,
+    rows: int,
+    allow_empty: bool,
+    context: RunContext,
 ) -> tuple[Tally, str]:
     """Apply the staged rows as the state at an instant.
 
@@ -32,13 +38,15 @@ def apply_snapshot(
         dimension: The dimension.
         as_of: The instant; cut to the type of the dimension's validity columns.
         rows: How many rows are staged.
+        allow_empty: Whether a snapshot without rows may close versions.
         context: Who applies it.
 
     Returns:
         What became of the rows, and the instant.
 
     Raises:
-        HistoryError: A key is there twice, or the snapshot falls between versions that no snapshot made.
+        HistoryError: A key is there twice, the snapshot is empty, or it falls between versions that no
+            snapshot made.
     """
     noted = _instant(connection, dimension, as_of)
     known, following = next_snapshot(connection, dimension, noted)
@@ -56,6 +64,13 @@ def apply_snapshot(
             "or empty the table and apply them all.",
         )
     found = compare(connection, dimension, instant=instant, rows=rows, lie=lie)
+    if found.missing and not rows and not allow_empty:
+        raise HistoryError(
+            f"The snapshot as of {noted} is empty: all {found.missing} keys of {dimension.table} would be "
+            "gone. Nothing was changed.",
+            advice="See whether the source was filled. If everything is gone indeed, give allow_empty=True "
+            '("allow_empty": true).',
+        )
     if following is None and not lie.later:
         append_versions(connection, dimension, found, instant=instant, versions=lie.versions)
     elif found.keys > found.touched:
@@ -82,12 +97,18 @@ def _tally(found: Difference, *, rows: int, late: bool) -> Tally:
 def _instant(connection: PgConnection, dimension: Dimension, as_of: datetime) -> str:
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
-            sql.SQL("select {}::timestamptz::{}::timestamptz::text").format(
-                sql.Literal(as_of.isoformat()), dimension.instant_type
-            )
+            sql.SQL(
+                "select i::timestamptz::text, coalesce(i >= {}, false) "
+                "from (select {}::timestamptz::{} as i) as s"
+            ).format(dimension.open_end, sql.Literal(as_of.isoformat()), dimension.instant_type)
         )
-        (noted,) = cursor.fetchone() or ("",)
-        return str(noted)
+        noted, is_beyond = cursor.fetchone() or ("", False)
+    if is_beyond:
+        raise HistoryError(
+            f"as_of is {noted}, and the open versions of {dimension.table} end before. Nothing was changed.",
+            advice="Give the instant whose state the snapshot shows.",
+        )
+    return str(noted)
 
 
 def _weave(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC
 
 import psycopg
 from psycopg import sql
@@ -179,11 +178,11 @@ def _since(source: Source, dimension: Dimension) -> sql.Composable:
     if source.effective_at is not None:
         return sql.Identifier(source.effective_at)
     assert source.since is not None
-    instant = source.since.astimezone(UTC)
+    instant = sql.SQL("{}::timestamptz").format(sql.Literal(source.since.isoformat()))
     # The query's session may be in any time zone; a dimension without one is taken as UTC, as for snapshots.
     if dimension.begins.type_name == "timestamp with time zone":
-        return sql.SQL("{}::timestamptz").format(sql.Literal(instant.isoformat()))
-    return sql.SQL("{}::timestamp").format(sql.Literal(instant.replace(tzinfo=None).isoformat()))
+        return instant
+    return sql.SQL("({} at time zone 'UTC')").format(instant)
 
 
 def _definition(column: Column, *, required: bool) -> sql.Composed:
