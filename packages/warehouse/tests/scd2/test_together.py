@@ -28,12 +28,16 @@ def wait_for_lock(dim: Any, seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def test_two_applications_take_turns_and_readers_go_on(dim: Any, database: WarehouseDatabase) -> None:
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
+def test_two_applications_take_turns_and_readers_go_on(
+    dim: Any, database: WarehouseDatabase, isolation: str
+) -> None:
     dim.snapshot(1, [(1, "a", 1)])
     results: list[Any] = []
 
     def second() -> None:
         with database.connect(autocommit=True) as other:
+            other.execute(f"set default_transaction_isolation to '{isolation}'")
             results.append(
                 apply_scd2(
                     other,

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from windlass.warehouse.bookkeeping import read_committed
 from windlass.warehouse.errors import HistoryError
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import NO_TASK, RunContext
@@ -100,7 +101,8 @@ def apply_scd2(
     script = read_script(sql=sql, sql_file=sql_file)
     query = single_query(connection, script, parameters=parameters or {}, always=context.parameters())
     try:
-        with writing(connection, context), workspace(connection):
+        # Snapshots that waited for each other must see what the other one wrote.
+        with read_committed(connection), writing(connection, context), workspace(connection):
             return application.run(connection, query, context)
     except psycopg.Error as error:
         raise HistoryError(
