@@ -221,6 +221,58 @@ def test_a_trigger_that_drops_rows_makes_no_hole_in_the_history(dim: Any) -> Non
         dim.changes([(1, 1, "a"), (1, 2, "b")])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "if tg_op = 'INSERT' then new.valid_from := now(); end if",
+        "new.valid_to := coalesce(old.valid_to, 'infinity')",
+        "new.name := upper(new.name)",
+    ],
+)
+def test_a_trigger_that_changes_versions_is_told(dim: Any, change: str) -> None:
+    make(dim, "id integer, name text, grade integer, valid_from timestamptz, valid_to timestamptz")
+    for day in (1, 5):
+        dim.snapshot(day, [(1, f"a{day}", 1), (2, "b", 1)], **OTHER, track=["name"])
+    before = dim.history(table="play.other")
+    dim.connection.execute(
+        "create function play.change() returns trigger language plpgsql as "
+        f"$$ begin {change}; return new; end $$;"
+        "create trigger change before insert or update on play.other "
+        "for each row execute function play.change()"
+    )
+    for day in (3, 9):
+        with pytest.raises(
+            HistoryError, match=r"are not there as they were written: trigger change changes them"
+        ):
+            dim.snapshot(day, [(1, "c", 1), (3, "d", 1)], **OTHER, track=["name"])
+    if "name" in change:
+        with pytest.raises(
+            HistoryError, match=r"1 versions of play.other are not there as they were written"
+        ):
+            dim.snapshot(9, [(1, "a5", 2), (2, "b", 1)], **OTHER, track=["name"])
+    assert dim.history(table="play.other") == before
+
+
+def test_a_trigger_that_looks_on_is_no_matter(dim: Any) -> None:
+    dim.connection.execute(
+        "create table play.seen (id integer);"
+        "create function play.look() returns trigger language plpgsql as $$ begin "
+        "insert into play.seen values (new.id); return null; end $$;"
+        "create trigger look after insert or update on play.dim for each row execute function play.look()"
+    )
+    dim.snapshot(1, [(1, "a", 1), (2, "b", None)], track=["name"])
+    dim.snapshot(5, [(1, "b", 1), (2, "b", 2)], track=["name"])
+    assert dim.snapshot(3, [(1, "c", 1), (3, "d", 1)], track=["name"]).late == 2
+    assert dim.history() == [
+        (1, "a", 1, 3),
+        (1, "c", 3, 5),
+        (1, "b", 5, None),
+        (2, "b", 1, 3),
+        (2, "b", 5, None),
+        (3, "d", 3, 5),
+    ]
+
+
 def test_a_failure_that_no_row_explains_is_passed_on(dim: Any) -> None:
     dim.connection.execute(
         "create function play.fail() returns trigger language plpgsql as $$ begin "

@@ -12,6 +12,7 @@ from windlass.warehouse.errors import HistoryError, TableError
 from windlass.warehouse.load.copying import columns_named
 from windlass.warehouse.load.table import Column, PgConnection, Table, describe_table
 from windlass.warehouse.publish.catalog import read_constraints
+from windlass.warehouse.publish.meddling import read_meddlers
 from windlass.warehouse.scd2.fragments import at
 from windlass.warehouse.scd2.model import Period, Source
 
@@ -36,6 +37,7 @@ class Dimension:
         current: Whether it is open, if there is such a column.
         open_end: SQL of the end of an open version, typed.
         nulls_open: Whether that is null.
+        meddlers: Its triggers and rules, which may change what is written.
     """
 
     table: Table
@@ -47,6 +49,7 @@ class Dimension:
     current: Column | None
     open_end: sql.Composable
     nulls_open: bool
+    meddlers: tuple[str, ...]
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -132,6 +135,7 @@ def describe_dimension(
     values = tuple(column for column in columns if column.name not in key)
     _check_unique(connection, table, named, begins)
     open_end, nulls_open = _open_end(connection, table, ends)
+    meddlers = read_meddlers(connection, table)
     return Dimension(
         table=table,
         key=named,
@@ -142,6 +146,7 @@ def describe_dimension(
         current=current if current is not None and current.is_writable else None,
         open_end=open_end,
         nulls_open=nulls_open,
+        meddlers=(*meddlers.on_insert, *meddlers.on_update),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
@@ -12,11 +13,30 @@ from windlass.warehouse.errors import HistoryError
 from windlass.warehouse.load.table import PgConnection
 from windlass.warehouse.publish.refusal import refused_by
 from windlass.warehouse.scd2.dimension import Dimension
-from windlass.warehouse.scd2.fragments import at, joined
+from windlass.warehouse.scd2.fragments import at, differs, joined, same
 
-__all__ = ["Fill", "expect", "fill", "within"]
+__all__ = ["Fill", "Written", "expect", "fill", "verify", "within"]
 
 Fill = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How rows of a temporary table are in the dimension after they were written.
+
+    Attributes:
+        kinds: Which rows, by their "windlass kind".
+        begin: SQL of the version's beginning; the row is `w`.
+        end: SQL of its end; None to leave it out.
+        values: Whether the row's values are the version's.
+        rows: How many rows there are.
+    """
+
+    kinds: Sequence[str]
+    begin: sql.Composable
+    end: sql.Composable | None
+    values: bool
+    rows: int
 
 
 def within(first: int, last: int, *, rows: int, alias: str) -> sql.Composable:
@@ -82,4 +102,42 @@ def expect(dimension: Dimension, *, wanted: int, written: int) -> None:
             "Nothing was changed.",
             advice="A trigger, rule or row-level policy of the table drops rows, and history would have "
             "holes: remove it.",
+        )
+
+
+def verify(connection: PgConnection, dimension: Dimension, written: Written, *, of: sql.Composable) -> None:
+    """Make sure that the dimension's triggers and rules changed nothing; free where there are none.
+
+    Args:
+        connection: Connection in the application's transaction.
+        dimension: The dimension.
+        written: What should be there.
+        of: The table with what was written.
+
+    Raises:
+        HistoryError: A version is not there as it was written.
+    """
+    if not dimension.meddlers or not written.rows:
+        return
+    tests = [
+        same("t", "w", dimension.key),
+        sql.SQL("{} = {}").format(at("t", dimension.begins.name), written.begin),
+    ]
+    if written.end is not None:
+        tests.append(sql.SQL("{} is not distinct from {}").format(at("t", dimension.ends.name), written.end))
+    if written.values:
+        pairs = ((column, at("t", column.name), at("w", column.name)) for column in dimension.values)
+        tests.append(sql.SQL("not {}").format(differs(pairs)))
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            sql.SQL(
+                'select count(*) from {} as w join {} as t on {} where w."windlass kind" = any ({})'
+            ).format(of, dimension.identifier, joined(tests, " and "), sql.Literal(list(written.kinds)))
+        )
+        (found,) = cursor.fetchone() or (0,)
+    if found != written.rows:
+        raise HistoryError(
+            f"{written.rows - found} versions of {dimension.table} are not there as they were written: "
+            f"{', '.join(dict.fromkeys(dimension.meddlers))} changes them. Nothing was changed.",
+            advice="Leave the columns of the query and of the validity alone there: do that work in the query.",
         )

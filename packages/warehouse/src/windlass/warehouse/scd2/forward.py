@@ -7,7 +7,7 @@ from psycopg import sql
 from windlass.warehouse.load.table import PgConnection, names
 from windlass.warehouse.scd2.compare import Difference
 from windlass.warehouse.scd2.dimension import Dimension
-from windlass.warehouse.scd2.fit import expect, fill, within
+from windlass.warehouse.scd2.fit import Written, expect, fill, verify, within
 from windlass.warehouse.scd2.fragments import CHANGE, at, joined, same
 from windlass.warehouse.scd2.stage import prefer_lookups
 
@@ -54,6 +54,11 @@ def append_versions(
         expect(dimension, wanted=found.changed + found.missing, written=done.rowcount)
     if found.changed or found.new:
         _insert(connection, dimension, found, instant=instant)
+    old = sql.SQL('w."windlass old from"')
+    closed = Written(("changed", "missing"), old, instant, False, found.changed + found.missing)
+    begun = Written(("changed", "new"), instant, dimension.open_end, True, found.changed + found.new)
+    verify(connection, dimension, closed, of=CHANGE)
+    verify(connection, dimension, begun, of=CHANGE)
 
 
 def _insert(
@@ -121,3 +126,5 @@ def overwrite(connection: PgConnection, dimension: Dimension, found: Difference)
 
     fill(connection, dimension, write, of=CHANGE, rows=found.keys)
     expect(dimension, wanted=found.touched, written=written)
+    touched = Written(("touched",), sql.SQL('w."windlass old from"'), None, True, found.touched)
+    verify(connection, dimension, touched, of=CHANGE)

@@ -8,7 +8,7 @@ from psycopg.rows import tuple_row
 
 from windlass.warehouse.load.table import PgConnection, names
 from windlass.warehouse.scd2.dimension import Dimension
-from windlass.warehouse.scd2.fit import expect, fill, within
+from windlass.warehouse.scd2.fit import Written, expect, fill, verify, within
 from windlass.warehouse.scd2.fragments import WOVEN, WRITE, at, columns, differs, joined, same
 from windlass.warehouse.scd2.references import referenced, refuse_cascades
 
@@ -49,6 +49,7 @@ _OTHER = f"""(not {_SHORTER} or w."windlass corrected" or w."windlass begin" <> 
 _COUNT = """
 select coalesce(max(w."windlass ord"), 0), count(*) filter (where w."windlass kind" = 'removed'),
     count(*) filter (where w."windlass kind" = 'new'),
+    count(*) filter (where w."windlass kind" = 'kept'),
     count(*) filter (where w."windlass kind" = 'kept' and {shorter}),
     count(*) filter (where w."windlass kind" = 'kept' and {other})
 from {write} as w
@@ -67,13 +68,20 @@ def rewrite(connection: PgConnection, dimension: Dimension) -> None:
     _plan(connection, dimension)
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(sql.SQL(_COUNT).format(write=WRITE, shorter=sql.SQL(_SHORTER), other=sql.SQL(_OTHER)))
-        rows, removed, new, shorter, other = cursor.fetchone() or (0, 0, 0, 0, 0)
+        rows, removed, new, kept, shorter, other = cursor.fetchone() or (0, 0, 0, 0, 0, 0)
     if removed:
         expect(dimension, wanted=removed, written=_remove(connection, dimension))
     if shorter:
         expect(dimension, wanted=shorter, written=_shorten(connection, dimension))
-    if not new + other:
-        return
+    if new + other:
+        _fill(connection, dimension, rows=rows, wanted=new + other)
+    there = Written(
+        ("kept", "new"), sql.SQL('w."windlass begin"'), sql.SQL('w."windlass until"'), True, new + kept
+    )
+    verify(connection, dimension, there, of=WRITE)
+
+
+def _fill(connection: PgConnection, dimension: Dimension, *, rows: int, wanted: int) -> None:
     written = 0
 
     def write(first: int, last: int) -> None:
@@ -82,7 +90,7 @@ def rewrite(connection: PgConnection, dimension: Dimension) -> None:
         written = _change(connection, dimension, part) + _insert(connection, dimension, part)
 
     fill(connection, dimension, write, of=WRITE, rows=rows)
-    expect(dimension, wanted=new + other, written=written)
+    expect(dimension, wanted=wanted, written=written)
 
 
 def _plan(connection: PgConnection, dimension: Dimension) -> None:
