@@ -33,8 +33,9 @@ PgConnection = psycopg.Connection[tuple[Any, ...]]
 class Pool:
     """Connections that are used again; made by `connection_pool`, for any thread."""
 
-    def __init__(self, pool: Any, *, timeout: float) -> None:
+    def __init__(self, pool: Any, *, timeout: float, clean: Callable[[PgConnection], None]) -> None:
         self._pool = pool
+        self._clean = clean
         self._timeout = timeout
 
     @contextmanager
@@ -58,8 +59,17 @@ class Pool:
         try:
             yield borrowed
         finally:
-            # A transaction that was left open is rolled back here, then the session is made clean.
-            self._pool.putconn(borrowed)
+            self._give_back(borrowed)
+
+    def _give_back(self, connection: PgConnection) -> None:
+        # The pool's own `reset` runs in another thread: the next borrower would open one more meanwhile.
+        try:
+            if not connection.closed:
+                connection.rollback()
+                self._clean(connection)
+        except psycopg.Error:
+            connection.close()
+        self._pool.putconn(connection)
 
 
 @contextmanager
@@ -109,8 +119,7 @@ def connection_pool(
         timeout=timeout,
         open=False,
         check=ConnectionPool.check_connection,
-        reset=clean,
         name="windlass",
     )
     with pool:
-        yield Pool(pool, timeout=timeout)
+        yield Pool(pool, timeout=timeout, clean=clean)
