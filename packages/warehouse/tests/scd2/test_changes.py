@@ -129,7 +129,7 @@ def facts(dim: Any, rule: str = "") -> None:
     dim.connection.execute("insert into play.fact select 1, dim_key from play.dim where name = 'b'")
 
 
-@pytest.mark.parametrize("rule", ["", "on delete cascade", "on delete set null"])
+@pytest.mark.parametrize("rule", ["", "on delete restrict", "on delete cascade", "on delete set null"])
 def test_a_version_that_facts_refer_to_is_not_removed(dim: Any, rule: str) -> None:
     facts(dim, rule)
     with pytest.raises(HistoryError, match=r"fact_dim[\s\S]*Point the rows that refer to it"):

@@ -139,5 +139,5 @@ def verify(connection: PgConnection, dimension: Dimension, written: Written, *, 
         raise HistoryError(
             f"{written.rows - found} versions of {dimension.table} are not there as they were written: "
             f"{', '.join(dict.fromkeys(dimension.meddlers))} changes them. Nothing was changed.",
-            advice="Leave the columns of the query and of the validity alone there: do that work in the query.",
+            advice="Let it leave the query's and the validity columns alone, and do that work in the query.",
         )

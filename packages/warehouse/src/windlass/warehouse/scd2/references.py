@@ -67,7 +67,7 @@ def refuse_cascades(connection: PgConnection, dimension: Dimension, *, removed: 
                 )
 
 
-def referenced(dimension: Dimension, error: psycopg.errors.ForeignKeyViolation) -> HistoryError:
+def referenced(dimension: Dimension, error: psycopg.IntegrityError) -> HistoryError:
     """The error for a version that PostgreSQL does not remove because something refers to it."""
     detail = error.diag.message_detail or error.diag.message_primary or str(error)
     return HistoryError(

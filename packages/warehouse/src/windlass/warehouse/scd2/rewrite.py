@@ -136,7 +136,7 @@ def _remove(connection: PgConnection, dimension: Dimension) -> int:
                 ).format(dimension.identifier, WRITE, _is_old(dimension))
             )
             return done.rowcount
-    except psycopg.errors.ForeignKeyViolation as error:
+    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation) as error:
         raise referenced(dimension, error) from error
 
 
