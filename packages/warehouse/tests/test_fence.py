@@ -76,6 +76,21 @@ def test_a_zombies_late_write_is_refused_by_the_database(table, connect):
     assert rows(table) == ["later"]
 
 
+def test_a_zombie_in_repeatable_read_is_told_the_same(table, connect):
+    zombie, later = connect(), connect()
+    take_fence(zombie, attempt(1))
+    zombie.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+
+    def write_slowly() -> None:
+        with writing(zombie, attempt(1)):
+            zombie.execute("insert into public.written values ('zombie')")
+            take_fence(later, attempt(2))
+
+    with pytest.raises(FencedError):
+        write_slowly()
+    assert rows(table) == []
+
+
 def test_a_write_whose_commit_has_begun_is_waited_for(table, connect, warehouse, start_python):
     first = connect()
     take_fence(first, attempt(1))

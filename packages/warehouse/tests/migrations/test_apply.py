@@ -52,6 +52,17 @@ class TestApplying:
             migrate(empty.dsn, only={"marketing"})
         assert "ops, source, staging, warehouse" in caught.value.advice
 
+    def test_a_migration_that_writes_the_ledger_itself_is_refused(self, empty):
+        forged = _extra(
+            "insert into ops.schema_migration "
+            "(collection, version, name, checksum, package_version, duration_ms) "
+            "values ('windlass', 9000, 'x', repeat('0', 64), '1', 0)"
+        )
+        with pytest.raises(MigrationFailedError, match="9000_ops_extra wrote its own row"):
+            migrate(empty.dsn, migrations=forged)
+        with empty.connect() as connection:
+            assert connection.execute("select count(*) from ops.schema_migration").fetchone() == (len(KNOWN),)
+
     def test_a_migration_that_fails_half_way_leaves_nothing_and_those_before_it_stay(self, empty):
         broken = _extra("create table ops.half (a integer);\ninsert into ops.half values (1);\nselect 1 / 0;")
         with pytest.raises(

@@ -205,6 +205,11 @@ class TestNotifications:
         found = find_notification(connection, self.KEY)
         assert (found.status, found.attempts, found.last_error) == (NotificationStatus.SENT, 2, None)
 
+    def test_what_is_no_text_is_kept_as_far_as_it_is(self, connection):
+        self.record(connection)
+        record_attempt(connection, self.KEY, NotificationStatus.FAILED, error="a\0b\ud800c\U0001f600")
+        assert find_notification(connection, self.KEY).last_error == "a\ufffdb\ufffdc\U0001f600"
+
     def test_one_that_nobody_recorded_is_not_found(self, connection):
         assert find_notification(connection, "no such") is None
         assert not record_attempt(connection, "no such", NotificationStatus.SENT)

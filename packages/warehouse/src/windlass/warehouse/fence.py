@@ -147,6 +147,10 @@ def hold_fence(connection: psycopg.Connection[Any], context: RunContext) -> None
     if context.identity is None or context.ti_id is None:
         return
     with bookkeeping_needed("fencing a task"), connection.cursor(row_factory=tuple_row) as cursor:
-        held = cursor.execute(_HOLD, context.parameters()).fetchone()
+        try:
+            held = cursor.execute(_HOLD, context.parameters()).fetchone()
+        except pg_errors.SerializationFailure as error:
+            # Under repeatable read: the fence was taken after the transaction's snapshot.
+            raise FencedError(context.identity, ti_id=str(context.ti_id)) from error
     if held is not None and not held[0]:
         raise FencedError(context.identity, ti_id=str(context.ti_id))

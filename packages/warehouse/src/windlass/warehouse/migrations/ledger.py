@@ -12,7 +12,12 @@ import psycopg
 from psycopg import errors as pg_errors
 from psycopg.rows import class_row
 
-from windlass.warehouse.errors import MigrationEditedError, MigrationError, MigrationUnknownError
+from windlass.warehouse.errors import (
+    MigrationEditedError,
+    MigrationError,
+    MigrationFailedError,
+    MigrationUnknownError,
+)
 from windlass.warehouse.migrations.files import OURS, Migration, title
 
 __all__ = ["Applied", "Connection", "begin", "forget", "ledger_exists", "read_ledger", "record", "verify"]
@@ -117,7 +122,14 @@ def _write(
     package = version("windlass-warehouse")
     what = (migration.collection, migration.version, migration.name, migration.checksum)
     with connection.cursor(row_factory=class_row(Applied)) as cursor:
-        return cursor.execute(_RECORD, (*what, package, baselined, finished, duration_ms)).fetchall()[0]
+        row = cursor.execute(_RECORD, (*what, package, baselined, finished, duration_ms)).fetchone()
+    if row is None:
+        raise MigrationFailedError(
+            f"Migration {migration.title} wrote its own row into ops.schema_migration; it was rolled back.",
+            migration=migration.name,
+            advice="Take the statement out: the ledger is kept by windlass-warehouse.",
+        )
+    return row
 
 
 def verify(applied: Sequence[Applied], known: Sequence[Migration]) -> None:

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from windlass.warehouse.bookkeeping import bookkeeping_needed, task_of
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import RunContext, TaskIdentity
-from windlass.warehouse.records.jsonb import as_jsonb
+from windlass.warehouse.records.values import as_jsonb, as_row
 
 __all__ = ["CheckResult", "CheckStatus", "read_check_results", "write_check_results"]
 
@@ -111,7 +111,7 @@ def write_check_results(
         for each in results
     ]
     with bookkeeping_needed("keeping check results"), writing(connection, context):
-        connection.cursor().executemany(_WRITE, rows)
+        connection.cursor().executemany(_WRITE, [as_row(row) for row in rows])
     return len(rows)
 
 

@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 from windlass.warehouse.bookkeeping import bookkeeping_needed
 from windlass.warehouse.identity import NO_TASK, RunContext
+from windlass.warehouse.records.values import as_row
 
 __all__ = [
     "Notification",
@@ -127,7 +128,7 @@ def record_notification(
         **context.parameters(),
     }
     with bookkeeping_needed("recording notifications"), connection.transaction():
-        return connection.execute(_RECORD, row).rowcount == 1
+        return connection.execute(_RECORD, as_row(row)).rowcount == 1
 
 
 def record_attempt(
@@ -150,7 +151,7 @@ def record_attempt(
     """
     row = {"idempotency_key": idempotency_key, "status": status, "error": error}
     with bookkeeping_needed("recording notifications"), connection.transaction():
-        return connection.execute(_ATTEMPT, row).rowcount == 1
+        return connection.execute(_ATTEMPT, as_row(row)).rowcount == 1
 
 
 def find_notification(connection: psycopg.Connection[Any], idempotency_key: str) -> Notification | None:

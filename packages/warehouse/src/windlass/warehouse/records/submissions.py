@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from windlass.warehouse.bookkeeping import bookkeeping_needed, task_of
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import RunContext, TaskIdentity
-from windlass.warehouse.records.jsonb import as_jsonb
+from windlass.warehouse.records.values import as_jsonb, as_row
 
 __all__ = [
     "SparkSubmission",
@@ -154,7 +154,7 @@ def record_submission(
         writing(connection, context),
         connection.cursor() as cursor,
     ):
-        *fields, is_new = cursor.execute(_RECORD, row).fetchall()[0]
+        *fields, is_new = cursor.execute(_RECORD, as_row(row)).fetchall()[0]
         names = [column.name for column in cursor.description or ()]
         return SparkSubmission(**dict(zip(names, fields, strict=False))), is_new
 
@@ -215,4 +215,4 @@ def update_submission(
         "message": message,
     }
     with bookkeeping_needed("noting Spark jobs"), writing(connection, context):
-        return connection.execute(_UPDATE, row).rowcount == 1
+        return connection.execute(_UPDATE, as_row(row)).rowcount == 1

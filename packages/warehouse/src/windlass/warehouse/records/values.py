@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from windlass.warehouse.errors import LoadError
 
-__all__ = ["as_jsonb"]
+__all__ = ["as_jsonb", "as_row"]
 
 
 def as_jsonb(value: Any) -> Jsonb | None:
@@ -31,6 +31,15 @@ def as_jsonb(value: Any) -> Jsonb | None:
         LoadError: There is something else in it.
     """
     return None if value is None else Jsonb(_plain(value))
+
+
+def as_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the texts of a row such that PostgreSQL can keep them: what is no text becomes U+FFFD."""
+    return {name: _text(value) if type(value) is str else value for name, value in row.items()}
+
+
+def _text(value: str) -> str:
+    return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _plain(value: Any) -> Any:
@@ -54,7 +63,7 @@ def _number(value: float | Decimal) -> float | str:
 
 _CONVERTED: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (Enum, lambda value: _plain(value.value)),
-    (str, lambda value: value.replace("\0", "\ufffd")),
+    (str, _text),
     (float | Decimal, _number),
     (date | time, lambda value: value.isoformat()),
     (timedelta | UUID, str),
