@@ -54,7 +54,7 @@ class Scd2Operator(WarehouseOperator):
         sql: str | None = None,
         sql_file: str | None = None,
         mode: Literal["snapshot", "changes"] = "snapshot",
-        as_of: str | None = None,
+        as_of: str | datetime | None = None,
         effective_at: str | None = None,
         deleted: str | None = None,
         complete: bool = True,
@@ -123,6 +123,9 @@ class Scd2Operator(WarehouseOperator):
             return run.logical_date or self._run_after
         from windlass.warehouse.errors import HistoryError
 
+        if isinstance(self.as_of, datetime):
+            # A DAG that renders templates to native objects gives one.
+            return self.as_of
         try:
             return datetime.fromisoformat(self.as_of)
         except ValueError as error:

@@ -66,8 +66,8 @@ def apply_snapshot(
     found = compare(connection, dimension, instant=instant, rows=rows, lie=lie)
     if found.missing and not rows and not allow_empty:
         raise HistoryError(
-            f"The snapshot as of {noted} is empty: all {found.missing} keys of {dimension.table} would be "
-            "gone. Nothing was changed.",
+            f"The snapshot as of {noted} is empty, and would close {found.missing} "
+            f"version{'s' if found.missing != 1 else ''} of {dimension.table}. Nothing was changed.",
             advice="See whether the source was filled. If everything is gone indeed, give allow_empty=True "
             '("allow_empty": true).',
         )
