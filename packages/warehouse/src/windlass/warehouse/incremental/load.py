@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql as pgsql
 from psycopg.rows import tuple_row
 
-from windlass.warehouse.errors import LoadError, TableError, WatermarkError
+from windlass.warehouse.errors import LoadError, WatermarkError
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.incremental.cursor import CursorReader, highest_staged
@@ -38,10 +38,9 @@ from windlass.warehouse.incremental.state import (
     save_state,
     watermark_json,
 )
-from windlass.warehouse.load.by_key import UpsertCounts, upsert_from
+from windlass.warehouse.load.by_key import UpsertCounts, require_key, upsert_from
 from windlass.warehouse.load.extract import Source
 from windlass.warehouse.load.table import PgConnection, Table, describe_table, names
-from windlass.warehouse.publish.catalog import read_constraints
 from windlass.warehouse.transform.bind import advice_for
 from windlass.warehouse.transform.script import Script, read_script
 
@@ -160,7 +159,8 @@ def _pipeline_of(context: RunContext) -> str:
 
 
 def _load(connection: PgConnection, request: _Request, target: Table, origin: Source) -> IncrementalResult:
-    _require_key(connection, target, request.key)
+    # Before anything is read: the upsert would refuse it only afterwards.
+    require_key(connection, target, request.key)
     state = lock_state(connection, request.state_key)
     reader = _reader(connection, request, target, origin)
     started_over = _is_emptied(connection, target, state)
@@ -267,19 +267,6 @@ def _lower(request: _Request, reader: Reader, watermark: Position | None) -> Pos
             advice="Give start: the position where the first load begins.",
         )
     return None
-
-
-def _require_key(connection: PgConnection, target: Table, key: Sequence[str]) -> None:
-    """Refuse a wrong key before anything is read: the upsert would refuse it afterwards."""
-    uniques = [unique.columns for unique in read_constraints(connection, target).uniques]
-    if not any(set(columns) == set(key) for columns in uniques):
-        there = "; ".join(", ".join(map(str, columns)) for columns in uniques) or "none"
-        raise TableError(
-            f"No unique constraint or index of {target} covers exactly {', '.join(key) or 'nothing'}, "
-            "so rows cannot be upserted by it.",
-            table=str(target),
-            advice=f"Its unique keys are: {there}. Name one of them, or add the one that is meant.",
-        )
 
 
 def _is_emptied(connection: PgConnection, target: Table, state: State) -> bool:

@@ -23,7 +23,7 @@ from windlass.warehouse.publish.meddling import read_meddlers
 from windlass.warehouse.transform.bind import advice_for, single_query
 from windlass.warehouse.transform.script import read_script
 
-__all__ = ["UpsertCounts", "UpsertResult", "upsert", "upsert_from"]
+__all__ = ["UpsertCounts", "UpsertResult", "require_key", "upsert", "upsert_from"]
 
 _STAGE = pgsql.Identifier("pg_temp", "windlass_upsert")
 _EXAMPLES = 3
@@ -146,7 +146,8 @@ def upsert_from(
         psycopg.Error: The target refuses a row by another of its constraints.
     """
     written = columns_named(target, columns, source="The stage")
-    _require_unique(connection, target, columns=columns, key=key)
+    _require_brought(target, columns=columns, key=key)
+    require_key(connection, target, key)
     # Nobody analyzes a temporary table but us, and a plan made blind can take hours on a large target.
     connection.execute(pgsql.SQL("analyze {} ({})").format(stage, names(key)))
     rows = _count(connection, stage)
@@ -179,18 +180,17 @@ def _count(connection: PgConnection, stage: pgsql.Composable) -> int:
         return int(count)
 
 
-def _require_unique(
-    connection: PgConnection, target: Table, *, columns: Sequence[str], key: Sequence[str]
-) -> None:
-    missing = [name for name in key if name not in columns]
-    if not key or missing:
-        raise TableError(
-            f"The key of {target} needs column {missing[0]!r}, which the rows do not bring."
-            if missing
-            else f"No key is given to match rows with those of {target}.",
-            table=str(target),
-            advice="Name columns that every row brings.",
-        )
+def require_key(connection: PgConnection, target: Table, key: Sequence[str]) -> None:
+    """See that rows have one certain place by a key.
+
+    Args:
+        connection: Connection to the warehouse.
+        target: The table.
+        key: Names of columns, in any order.
+
+    Raises:
+        TableError: No unique constraint or index covers exactly these columns.
+    """
     uniques = [
         unique
         for unique in read_constraints(connection, target).uniques
@@ -199,10 +199,22 @@ def _require_unique(
     if not any(set(unique.columns) == set(key) for unique in uniques):
         there = "; ".join(", ".join(unique.keys) for unique in uniques) or "none"
         raise TableError(
-            f"No unique constraint or index of {target} covers exactly {', '.join(key)}, "
+            f"No unique constraint or index of {target} covers exactly {', '.join(key) or 'nothing'}, "
             "so a row's place is not certain.",
             table=str(target),
             advice=f"Its unique keys are: {there}. Name one of them, or add the one that is meant.",
+        )
+
+
+def _require_brought(target: Table, *, columns: Sequence[str], key: Sequence[str]) -> None:
+    missing = [name for name in key if name not in columns]
+    if not key or missing:
+        raise TableError(
+            f"The key of {target} needs column {missing[0]!r}, which the rows do not bring."
+            if missing
+            else f"No key is given to match rows with those of {target}.",
+            table=str(target),
+            advice="Name columns that every row brings.",
         )
 
 
