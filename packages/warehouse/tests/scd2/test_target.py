@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,6 +52,25 @@ def test_an_open_version_ends_as_the_column_says(
         (2, "b", 2, "2024-01-04 00:00:00+00", no),
         (2, "b", 6, "2024-01-07 00:00:00+00", no),
     ]
+
+
+@pytest.mark.parametrize("kind", ["timestamptz(0)", "timestamp(3)"])
+def test_instants_are_rounded_as_the_columns_are(dim: Any, kind: str) -> None:
+    make(dim, f"id integer, name text, grade integer, valid_from {kind}, valid_to {kind}")
+    part = timedelta(microseconds=700)
+    for day, name in ((1, "a"), (5, "b"), (3, "c")):
+        dim.snapshot(day, [(1, name, 1)], **OTHER, as_of=dim.day(day) + part)
+    assert dim.snapshot(3, [(1, "c", 1)], **OTHER, as_of=dim.day(3) + part).unchanged == 1
+    dim.connection.execute("set timezone to 'UTC'")
+    found = dim.connection.execute(
+        "select name, extract(day from valid_from), extract(milliseconds from valid_from) "
+        "from play.other order by valid_from"
+    ).fetchall()
+    rounded = 0 if "0" in kind else 1
+    assert found == [("a", 2, rounded), ("c", 4, rounded), ("b", 6, rounded)]
+    dim.connection.execute("delete from play.other")
+    dim.changes([(1, 1, "a"), (5, 1, "b")], **OTHER)
+    assert dim.snapshot(3, [(1, "c", 1)], **OTHER, as_of=dim.day(3) + part, complete=False).late == 1
 
 
 def test_names_of_the_validity_columns_are_free(dim: Any) -> None:

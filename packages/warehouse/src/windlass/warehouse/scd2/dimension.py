@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from windlass.warehouse.scd2.model import Period, Source
 
 __all__ = ["Dimension", "describe_dimension"]
 
-_INSTANTS = ("timestamp with time zone", "timestamp without time zone", "date")
+_INSTANT = re.compile(r"timestamp(\(\d\))? with(out)? time zone|date")
 # A default that is nearer than this is a time by which a version really ends.
 _FAR = "now() + interval '50 years'"
 
@@ -114,7 +115,7 @@ def describe_dimension(
     if table.kind not in ("r", "p"):
         raise TableError(f"{table} is not a table.", table=text, advice="Name the table behind the view.")
     begins, ends = (_instant(table, name) for name in (period.valid_from, period.valid_to))
-    if begins.type_oid != ends.type_oid:
+    if begins.type_name != ends.type_name:
         raise TableError(
             f"{begins.name} and {ends.name} of {table} are of different types.",
             table=text,
@@ -152,7 +153,7 @@ def describe_dimension(
 
 def _instant(table: Table, name: str) -> Column:
     column = table.columns.get(name)
-    if column is None or column.type_name not in _INSTANTS or not column.is_writable:
+    if column is None or not _INSTANT.fullmatch(column.type_name) or not column.is_writable:
         raise TableError(
             f"{table} has no column {name!r} that tells when a version holds.",
             table=str(table),

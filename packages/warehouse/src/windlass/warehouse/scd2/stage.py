@@ -180,7 +180,7 @@ def _since(source: Source, dimension: Dimension) -> sql.Composable:
     assert source.since is not None
     instant = sql.SQL("{}::timestamptz").format(sql.Literal(source.since.isoformat()))
     # The query's session may be in any time zone; a dimension without one is taken as UTC, as for snapshots.
-    if dimension.begins.type_name == "timestamp with time zone":
+    if dimension.begins.type_name.endswith("with time zone"):
         return instant
     return sql.SQL("({} at time zone 'UTC')").format(instant)
 
