@@ -160,6 +160,16 @@ class TestSchema:
         }
         assert found["migrations"][0]["applied_at"] is not None
 
+    def test_status_says_how_to_apply_what_is_pending_in_a_folder(self, run, empty, make_folder):
+        folder = make_folder(v0001_sales="create schema sales;\n")
+        _, out, _ = run("status", "--dsn", empty.dsn)
+        assert out.splitlines()[-1] == "Apply what is pending: windlass-warehouse migrate"
+        _, out, _ = run("status", "--folder", folder, "--dsn", empty.dsn)
+        assert (
+            out.splitlines()[-1]
+            == "Apply what is pending: windlass-warehouse migrate, with the same --folder"
+        )
+
     def test_a_dry_run_prints_the_sql_and_changes_nothing(self, run, empty, make_folder):
         folder = make_folder(v0001_sales="-- windlass: no-transaction\nvacuum;\n")
         arguments = ("migrate", "--dry-run", "--to", "sales/1", "--folder", folder, "--dsn", empty.dsn)

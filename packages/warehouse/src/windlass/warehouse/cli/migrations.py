@@ -19,6 +19,7 @@ from windlass.warehouse.migrations import (
     MigrationState,
     MigrationStatus,
 )
+from windlass.warehouse.migrations.files import OURS
 
 __all__ = ["baseline", "check", "migrate", "status"]
 
@@ -207,7 +208,10 @@ def _table(found: Sequence[MigrationStatus]) -> str:
         how = " (baseline)" if migration.baselined else ""
         lines.append(f"{migration.title:<{width}} {migration.state:<10} {when}{how}".rstrip())
     states = {migration.state for migration in found}
-    lines += [step for state, step in _NEXT_STEPS.items() if state in states]
+    steps = dict(_NEXT_STEPS)
+    if any(each.state is MigrationState.PENDING and each.collection != OURS for each in found):
+        steps[MigrationState.PENDING] += ", with the same --folder"
+    lines += [step for state, step in steps.items() if state in states]
     return "\n".join(lines)
 
 
