@@ -61,10 +61,10 @@ def printed(subject: DemoReport) -> str:
     [
         ({"rows": 1200}, "1,200"),
         ({"rows": 7, "skipped": True, "rejected": 0}, "7 (already loaded)"),
-        ({"rows": 7, "rejected": 2}, "7, 2 rejected"),
+        ({"rows": 7, "rejected": 2}, "7 loaded, 2 rejected"),
         ({"landed": 7, "rejected": 0}, "7 landed"),
         ({"read": 9, "inserted": 4, "updated": 2, "unchanged": 3}, "9 read, 4 inserted, 2 updated"),
-        ({"rows": 9, "inserted": 0, "changed": 1, "deleted": 2}, "9, 1 changed, 2 deleted"),
+        ({"rows": 9, "inserted": 0, "changed": 1, "deleted": 2}, "9 read, 1 changed, 2 deleted"),
         ({"statements": []}, ""),
         (None, ""),
     ],

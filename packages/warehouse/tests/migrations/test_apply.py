@@ -63,6 +63,13 @@ class TestApplying:
         with empty.connect() as connection:
             assert connection.execute("select count(*) from ops.schema_migration").fetchone() == (len(KNOWN),)
 
+    def test_objects_that_are_there_already_lead_to_a_baseline(self, empty):
+        with empty.connect() as connection:
+            connection.execute("create schema ops")
+        with pytest.raises(MigrationFailedError, match='schema "ops" already exists') as caught:
+            migrate(empty.dsn)
+        assert "windlass-warehouse baseline" in caught.value.advice
+
     def test_a_migration_that_fails_half_way_leaves_nothing_and_those_before_it_stay(self, empty):
         broken = _extra("create table ops.half (a integer);\ninsert into ops.half values (1);\nselect 1 / 0;")
         with pytest.raises(

@@ -120,8 +120,11 @@ def _row_note(result: Any) -> str:
     first = next((name for name in ("landed", "read", "rows") if name in result), None)
     if first is None:
         return ""
-    notes = [f"{result[first]:,}" + ("" if first == "rows" else f" {first}")]
-    notes += [f"{result[name]:,} {name}" for name in _ROW_NOTES if result.get(name)]
+    counts = [f"{result[name]:,} {name}" for name in _ROW_NOTES if result.get(name)]
+    label = first
+    if first == "rows":
+        label = "" if not counts else "loaded" if "rejected" in result else "read"
+    notes = [f"{result[first]:,} {label}".rstrip(), *counts]
     return ", ".join(notes) + (" (already loaded)" if result.get("skipped") else "")
 
 

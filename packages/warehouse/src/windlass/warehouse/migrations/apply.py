@@ -21,6 +21,14 @@ __all__ = ["Applier"]
 _RESET = "reset session authorization; reset role; reset all; set datestyle to 'ISO'"
 
 
+_THERE_ALREADY = (
+    pg_errors.DuplicateSchema,
+    pg_errors.DuplicateTable,
+    pg_errors.DuplicateObject,
+    pg_errors.DuplicateFunction,
+)
+
+
 @dataclass(frozen=True)
 class Applier:
     """Applies migrations on a connection in autocommit that holds the migration lock.
@@ -118,10 +126,12 @@ class Applier:
             )
         if self.connection.broken:
             return self._lost(error, migration)
+        advice = "Mend what the message names and run migrate again; what was applied before it stays."
+        if isinstance(error, _THERE_ALREADY):
+            advice += " If the object is the migration's own, made or restored otherwise: "
+            advice += "windlass-warehouse baseline notes it as applied."
         return MigrationFailedError(
-            f"Migration {title} failed {undone}: {_where(error, migration)}",
-            migration=title,
-            advice="Mend what the message names and run migrate again; what was applied before it stays.",
+            f"Migration {title} failed {undone}: {_where(error, migration)}", migration=title, advice=advice
         )
 
     def _lost(self, error: psycopg.Error, migration: Migration) -> MigrationFailedError:
