@@ -16,7 +16,6 @@ _SETTINGS = {
     "max_connections": "200",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
     # No replicas here; a COPY into a table of its own transaction then needs no write-ahead log.
     "wal_level": "minimal",
     "max_wal_senders": "0",
