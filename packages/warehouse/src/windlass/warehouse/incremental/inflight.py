@@ -26,7 +26,10 @@ from windlass.warehouse.load.table import PgConnection
 
 __all__ = ["InFlight", "Own", "is_standby", "list_in_flight", "own_transaction", "remaining"]
 
-# A vacuum stands in no transaction block, so its transaction writes no rows. Which sessions are background
+# Sessions are told as they were when a transaction first asked, unless it asks anew.
+_FORGET = "select pg_stat_clear_snapshot()"
+# Who is in no database (yet) writes no rows: the launchers, and a session that is only starting. A vacuum
+# stands in no transaction block, so its transaction writes none either. Which sessions are background
 # workers, and since when a transaction runs, is hidden from roles without pg_read_all_stats.
 _VIRTUAL = """
 select
@@ -35,7 +38,7 @@ from pg_locks as l
 left join pg_stat_activity as a on a.pid = l.pid
 where l.locktype = 'virtualxid' and l.mode = 'ExclusiveLock' and l.granted
 and l.pid <> pg_backend_pid()
-and (a.datid is null or a.datid = (select oid from pg_database where datname = current_database()))
+and (a.pid is null or a.datid = (select oid from pg_database where datname = current_database()))
 and a.backend_type is distinct from 'autovacuum worker'
 and not exists (select from pg_stat_progress_vacuum as v where v.pid = l.pid)
 order by a.xact_start, l.pid
@@ -116,6 +119,7 @@ def list_in_flight(origin: PgConnection, *, own: Own | None) -> InFlight:
     """
     with origin.cursor(row_factory=tuple_row) as cursor:
         (started, database) = cursor.execute(_SERVER).fetchone() or ("", "")
+        cursor.execute(_FORGET)
         ours = own is not None and (own.server_started, own.database) == (started, database)
         virtual = tuple(
             Transaction(name, False, *rest)
