@@ -14,7 +14,14 @@ from windlass.warehouse import specs
 
 pytestmark = pytest.mark.unit
 
-ALL = [specs.EXTRACT_LOAD, specs.INCREMENTAL_LOAD, specs.LOAD_FILE, specs.PUBLISH, specs.SCD2, specs.TRANSFORM]
+ALL = [
+    specs.EXTRACT_LOAD,
+    specs.INCREMENTAL_LOAD,
+    specs.LOAD_FILE,
+    specs.PUBLISH,
+    specs.SCD2,
+    specs.TRANSFORM,
+]
 MINIMAL: dict[str, dict[str, Any]] = {
     "warehouse.extract_load": {"sql": "select 1", "table": "s.t"},
     "warehouse.incremental_load": {"sql": "select 1", "table": "s.t", "watermark": "at", "key": ["id"]},
