@@ -15,7 +15,7 @@ from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.embedded.binaries import find_binaries
 from windlass.warehouse.migrations import migrate
 
-__all__ = ["Server", "migrated_server"]
+__all__ = ["Server", "migrated_server", "own_server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,24 @@ class Server:
 
 
 @contextmanager
-def migrated_server() -> Iterator[Server]:
-    """Start a server, and remove it afterwards."""
+def own_server() -> Iterator[tuple[EmbeddedPostgres, Path]]:
+    """Start a server in a folder of its own, for files beside it too; remove both afterwards."""
     with tempfile.TemporaryDirectory(prefix="windlass-benchmark-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o711)
         postgres = EmbeddedPostgres(folder / "postgres", system_dir=folder)
         postgres.start()
         try:
-            postgres.create_database("warehouse")
-            dsn = postgres.dsn("warehouse")
-            migrate(dsn)
-            yield Server(dsn, folder)
+            yield postgres, folder
         finally:
             postgres.destroy()
+
+
+@contextmanager
+def migrated_server() -> Iterator[Server]:
+    """A server of one's own with a migrated database."""
+    with own_server() as (postgres, folder):
+        postgres.create_database("warehouse")
+        dsn = postgres.dsn("warehouse")
+        migrate(dsn)
+        yield Server(dsn, folder)

@@ -6,7 +6,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from harness import Cost, Row, Side, alternate, measured, peer_environment, run_process
+from suites._server import own_server
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.embedded.binaries import find_binaries
@@ -96,13 +96,7 @@ class _Shop:
 def run(arguments: argparse.Namespace) -> Iterator[Row]:
     """Measure with a server of our own."""
     with ExitStack() as stack:
-        folder = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="windlass-benchmark-", dir="/tmp"))
-        )
-        folder.chmod(0o711)
-        server = EmbeddedPostgres(folder / "postgres", system_dir=folder)
-        server.start()
-        stack.callback(server.destroy)
+        server, folder = stack.enter_context(own_server())
         small, large = (
             stack.enter_context(_shop(server, name, rows))
             for name, rows in (("small", 10_000), ("large", arguments.rows))

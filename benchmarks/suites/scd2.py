@@ -6,9 +6,8 @@ import argparse
 import os
 import selectors
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from harness import Cost, Row, Side, measured, peer_environment
+from suites._server import own_server
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.load.extract import extract_load
@@ -115,14 +115,7 @@ class _Shop:
 
 def run(arguments: argparse.Namespace) -> Iterator[Row]:
     """Measure with a server of our own."""
-    with ExitStack() as stack:
-        folder = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="windlass-benchmark-", dir="/tmp"))
-        )
-        folder.chmod(0o711)
-        server = EmbeddedPostgres(folder / "postgres", system_dir=folder)
-        server.start()
-        stack.callback(server.destroy)
+    with own_server() as (server, folder):
         with _shop(server, _ROWS) as shop:
             costs = [shop.round() for _ in range(arguments.rounds + 1)][1:]
         yield Row.budget(f"snapshot of {_ROWS:,} rows, 5 % changed", _side(costs), _BUDGET, unit="s")

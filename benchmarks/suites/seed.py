@@ -16,6 +16,7 @@ from psycopg import sql
 
 from harness import Cost, Row, Side, alternate, measured, run_process
 from suites._bare_copy import bare_copy
+from suites._server import own_server
 from windlass.warehouse.connection import DSN_VARIABLE, connect
 from windlass.warehouse.embedded import EmbeddedPostgres
 from windlass.warehouse.migrations import migrate
@@ -54,16 +55,10 @@ class _Server:
 
 def run(arguments: argparse.Namespace) -> Iterator[Row]:
     """Measure with a server of our own."""
-    with tempfile.TemporaryDirectory(prefix="windlass-benchmark-", dir="/tmp") as folder:
-        Path(folder).chmod(0o711)
-        postgres = EmbeddedPostgres(Path(folder) / "postgres", system_dir=Path(folder))
-        postgres.start()
-        try:
-            postgres.create_database(_MIGRATED)
-            migrate(postgres.dsn(_MIGRATED))
-            yield from _rows(_Server(postgres), arguments)
-        finally:
-            postgres.destroy()
+    with own_server() as (postgres, _):
+        postgres.create_database(_MIGRATED)
+        migrate(postgres.dsn(_MIGRATED))
+        yield from _rows(_Server(postgres), arguments)
 
 
 def _rows(server: _Server, arguments: argparse.Namespace) -> Iterator[Row]:
