@@ -105,17 +105,27 @@ def metadata_database(template: Path, folder: Path) -> Iterator[None]:
     """
     copy = folder / "airflow.db"
     shutil.copyfile(template, copy)
-    before = dict(os.environ)
-    os.environ.update(_SETTINGS, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{copy}")
+    settings = {**_SETTINGS, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{copy}"}
     # Airflow reads its home when it is first imported; nobody's own is to be touched.
-    os.environ.setdefault("AIRFLOW_HOME", str(folder))
+    home = os.environ.get("AIRFLOW_HOME", str(folder))
     try:
+        with _environment({**settings, "AIRFLOW_HOME": home}):
+            _configure()
+            yield
+    finally:
         _configure()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process, and put all back as it was afterwards."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
         yield
     finally:
         os.environ.clear()
         os.environ.update(before)
-        _configure()
 
 
 def _configure() -> None:
@@ -141,16 +151,16 @@ def run_dag(
         logical_date: Logical date of the run; now by default.
         conf: Configuration of the run.
     """
-    before = dict(os.environ)
-    for name, dsn in (connections or {}).items():
-        uri = dsn if "://" in dsn and not dsn.startswith("postgresql://") else connection_uri(dsn)
-        os.environ[f"AIRFLOW_CONN_{name.upper()}"] = uri
-    try:
+    known = {f"AIRFLOW_CONN_{name.upper()}": _as_uri(given) for name, given in (connections or {}).items()}
+    with _environment(known):
         _register(dag)
         return _outcome(dag.test(run_conf=conf, logical_date=logical_date or datetime.now(UTC)))
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+
+
+def _as_uri(given: str) -> str:
+    """A connection as Airflow writes it: so it was given, or as a libpq DSN, which may be a URI as well."""
+    is_airflows = "://" in given and not given.startswith("postgresql://")
+    return given if is_airflows else connection_uri(given)
 
 
 def in_task(body: Callable[[Mapping[str, Any]], Any], *, run: RunDag = run_dag, **options: Any) -> Any:
