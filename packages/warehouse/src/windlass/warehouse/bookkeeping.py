@@ -11,9 +11,9 @@ from psycopg import errors as pg_errors
 from psycopg import pq
 
 from windlass.warehouse.errors import LoadError, PermissionDeniedError
-from windlass.warehouse.identity import RunContext, TaskIdentity
+from windlass.warehouse.identity import RunContext
 
-__all__ = ["bookkeeping_needed", "read_committed", "task_of"]
+__all__ = ["bookkeeping_needed", "read_committed", "require_task"]
 
 
 @contextmanager
@@ -60,8 +60,8 @@ def read_committed(connection: psycopg.Connection[Any]) -> Iterator[None]:
         yield
 
 
-def task_of(context: RunContext, what: str) -> TaskIdentity:
-    """The task instance that a record is about.
+def require_task(context: RunContext, what: str) -> None:
+    """See that there is a task instance for a record to be about.
 
     Raises:
         LoadError: There is none.
@@ -71,4 +71,3 @@ def task_of(context: RunContext, what: str) -> TaskIdentity:
             f"{what} belongs to a task: dag_id, run_id and task_id are needed.",
             advice="Outside Airflow make a RunContext with names of your own.",
         )
-    return context.identity

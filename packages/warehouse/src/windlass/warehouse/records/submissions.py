@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from windlass.warehouse.bookkeeping import bookkeeping_needed, task_of
+from windlass.warehouse.bookkeeping import bookkeeping_needed, require_task
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import RunContext, TaskIdentity
 from windlass.warehouse.records.values import as_jsonb, as_row
@@ -140,10 +140,9 @@ def record_submission(
         FencedError: A later try of the task has taken over.
         LoadError: There is no task, or the warehouse has no bookkeeping.
     """
-    identity = task_of(context, "A Spark job's submission")
+    require_task(context, "A Spark job's submission")
     row = {
         **context.parameters(),
-        **asdict(identity),
         "try_number": context.try_number or 1,
         "backend": backend,
         "job_name": job_name,
