@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from windlass.warehouse.embedded.process import wait_until
 from windlass.warehouse.errors import FencedError, LoadError, PermissionDeniedError
 from windlass.warehouse.fence import hold_fence, take_fence, writing
 from windlass.warehouse.generation import take_generation
@@ -99,7 +99,7 @@ def test_a_write_whose_commit_has_begun_is_waited_for(table, connect, warehouse,
         with writing(first, attempt(1)):
             first.execute("insert into public.written values ('first')")
         process = start_python(taking, warehouse.dsn)
-        wait_until(lambda: waiting(table))
+        assert wait_until(lambda: waiting(table), timeout=20)
     assert process.communicate(timeout=30) == ("taken\n", "")
     assert rows(table) == ["first"]
 
@@ -221,7 +221,7 @@ class TestGenerations:
         with connection.transaction():
             assert self.take(connection, 2, max_tries=3) == 2
             process = start_python(GENERATION, warehouse.dsn)
-            wait_until(lambda: waiting(connect()))
+            assert wait_until(lambda: waiting(connect()), timeout=20)
         assert process.communicate(timeout=30) == ("3\n", "")
 
 
@@ -231,13 +231,6 @@ def waiting(connection) -> bool:
         "where not l.granted and a.datname = current_database())"
     )
     return bool(found.fetchone()[0])
-
-
-def wait_until(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 ATTEMPT = """
@@ -297,10 +290,9 @@ def test_a_roles_isolation_level_costs_no_try_its_fence(table, connect, level):
         earlier.execute("update ops.task_fence set acquired_at = now()")
         thread = threading.Thread(target=take, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 30
         query = "select true from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
-        while not table.execute(query, [later.info.backend_pid]).fetchone():
-            assert time.monotonic() < deadline
+        pid = later.info.backend_pid
+        assert wait_until(lambda: table.execute(query, [pid]).fetchone() is not None, timeout=30)
     thread.join(30)
     assert outcome == [1]
 

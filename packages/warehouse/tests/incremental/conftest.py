@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from windlass.warehouse.embedded.process import wait_until
 from windlass.warehouse.incremental import IncrementalResult, incremental_load
 from windlass.warehouse.testing.server import WarehouseDatabase, WarehouseServer
 
@@ -87,13 +87,11 @@ class Play:
     def until(self, query: str, *parameters: Any) -> None:
         """Wait until a query gives true."""
         watcher = self.connect()
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if (watcher.execute(query, parameters).fetchone() or (False,))[0]:
-                watcher.close()
-                return
-            time.sleep(0.01)
-        raise AssertionError(query)
+        held = wait_until(
+            lambda: bool((watcher.execute(query, parameters).fetchone() or (False,))[0]), timeout=30
+        )
+        watcher.close()
+        assert held, query
 
     def missing(self) -> list[Any]:
         """Rows that only one of the two tables has."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from windlass.warehouse.embedded.process import wait_until
 from windlass.warehouse.errors import FencedError
 from windlass.warehouse.identity import RunContext
 from windlass.warehouse.scd2 import apply_scd2
@@ -21,11 +21,9 @@ QUERY = "select id, name, grade from play.source"
 
 def wait_for_lock(dim: Any, seconds: float = 20) -> None:
     """Wait until somebody waits for the dimension's lock."""
-    deadline = time.monotonic() + seconds
     waiting = "select count(*) from pg_locks where not granted and relation = 'play.dim'::regclass"
-    while dim.connection.execute(waiting).fetchone() == (0,):
-        assert time.monotonic() < deadline, "nobody waits"
-        time.sleep(0.01)
+    somebody = wait_until(lambda: dim.connection.execute(waiting).fetchone() != (0,), timeout=seconds)
+    assert somebody, "nobody waits"
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "serializable"])
