@@ -22,6 +22,21 @@ __all__ = ["Dimension", "describe_dimension"]
 _INSTANT = re.compile(r"timestamp(\(\d\))? with(out)? time zone|date")
 # A default that is nearer than this is a time by which a version really ends.
 _FAR = "now() + interval '50 years'"
+# Only an index that calls equal what the join calls equal proves anything: the columns' own collation, the
+# type's own operators, checked at once, and for rows of inheriting tables too, which no index spans.
+_ONE_VERSION = """
+select coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') from pg_index as i
+where i.indrelid = %(table)s and i.indisunique and i.indisvalid and i.indimmediate and not i.indisexclusion
+and i.indexprs is null and not exists (
+    select from generate_series(0, i.indnkeyatts - 1) as k
+    join pg_opclass as o on o.oid = i.indclass[k]
+    join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[k]
+    where a.attname <> all (%(key)s) or not o.opcdefault or i.indcollation[k] <> a.attcollation
+)
+and not exists (select from pg_inherits as h join pg_class as c on c.oid = h.inhparent
+    where h.inhparent = i.indrelid and c.relkind = 'r')
+order by i.indpred is not null, i.indexrelid limit 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,7 @@ class Dimension:
         open_end: SQL of the end of an open version, typed.
         nulls_open: Whether that is null.
         meddlers: Its triggers and rules, which may change what is written.
+        one_version: SQL condition under which a unique index lets a key have one version only.
     """
 
     table: Table
@@ -51,6 +67,7 @@ class Dimension:
     open_end: sql.Composable
     nulls_open: bool
     meddlers: tuple[str, ...]
+    one_version: sql.SQL
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -148,6 +165,7 @@ def describe_dimension(
         open_end=open_end,
         nulls_open=nulls_open,
         meddlers=(*meddlers.on_insert, *meddlers.on_update),
+        one_version=_one_version(connection, table, key),
     )
 
 
@@ -241,6 +259,13 @@ def _check_unique(connection: PgConnection, table: Table, key: Sequence[Column],
         table=str(table),
         advice=f"Add it: alter table {name} add unique ({listed});",
     )
+
+
+def _one_version(connection: PgConnection, table: Table, key: Sequence[str]) -> sql.SQL:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(_ONE_VERSION, {"table": table.oid, "key": list(key)})
+        (predicate,) = cursor.fetchone() or ("false",)
+    return sql.SQL(predicate)
 
 
 def _open_end(connection: PgConnection, table: Table, ends: Column) -> tuple[sql.Composable, bool]:

@@ -30,6 +30,7 @@ _SETTINGS = {"client_min_messages": "warning", "jit": "off"}
 # could tell the planner so. Instants become text and back in the ledgers: always in the same time zone.
 _OURS = {
     "enable_nestloop": "off",
+    "enable_hashjoin": "on",
     "timezone": "UTC",
     "datestyle": "ISO, YMD",
     "intervalstyle": "postgres",
