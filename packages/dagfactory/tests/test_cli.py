@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,8 @@ def test_the_command_is_installed() -> None:
     )
     assert done.returncode == 0
     assert "--format" in done.stdout
+
+
+def test_the_version_is_told() -> None:
+    result = runner.invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"windlass-dags {version('windlass-dagfactory')}\n")

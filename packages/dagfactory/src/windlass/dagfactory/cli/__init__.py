@@ -1,0 +1,48 @@
+"""The command `windlass-dags`: one module a command, each of which imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from windlass.dagfactory.cli import stubs, validate
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="windlass-dags",
+    epilog="Exit codes: 0 fine, 1 findings or failure, 2 misuse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in (
+    validate.validate,
+    stubs.stubs,
+):
+    app.command(_command.__name__)(_command)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"windlass-dags {version('windlass-dagfactory')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Airflow DAGs from JSON configs."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

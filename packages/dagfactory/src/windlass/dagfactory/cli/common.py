@@ -1,0 +1,64 @@
+"""What commands share: how they end, how they count, and how they find configs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from windlass.dagfactory.diagnostics import Diagnostic
+from windlass.dagfactory.discovery import ConfigFile, Unreadable, discover
+
+__all__ = ["FAILURE", "MISUSE", "count", "fail", "find_configs", "misuse", "progress"]
+
+FAILURE, MISUSE = 1, 2
+
+
+def progress(message: str) -> None:
+    """Tell a person something; programs read stdout, so it goes to stderr."""
+    typer.echo(f"windlass-dags: {message}", err=True)
+
+
+def fail(message: str) -> NoReturn:
+    """End because the work failed."""
+    progress(message)
+    raise typer.Exit(FAILURE)
+
+
+def misuse(message: str) -> NoReturn:
+    """End because the command line asks for what cannot be."""
+    progress(message)
+    raise typer.Exit(MISUSE)
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 config`, `2 configs`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def find_configs(paths: Sequence[Path]) -> tuple[list[ConfigFile], list[Diagnostic]]:
+    """Find the configs that paths name, each once, and what could not be read on the way.
+
+    Args:
+        paths: Config files, or folders that are searched; one that is not there ends the command as misuse.
+    """
+    files: dict[str, ConfigFile] = {}
+    diagnostics: list[Diagnostic] = []
+    for path in paths:
+        if path.is_dir():
+            try:
+                found = discover(path)
+            except OSError as error:
+                diagnostics.append(Unreadable(".", error.strerror or str(error)).diagnostic(path))
+                continue
+            diagnostics.extend(problem.diagnostic(path) for problem in found.unreadable)
+            for file in found.configs:
+                files.setdefault(file.path, ConfigFile((path / file.name).as_posix(), file.path))
+        elif path.exists() or path.is_symlink():
+            file = ConfigFile.at(path)
+            files.setdefault(file.path, file)
+        else:
+            misuse(f"there is no {path}")
+    return list(files.values()), diagnostics

@@ -1,0 +1,83 @@
+"""`windlass-dags validate`: every mistake in all configs, for people, programs and code hosts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from windlass.dagfactory.cli.common import count, find_configs, misuse
+
+if TYPE_CHECKING:
+    from windlass.dagfactory.analysis import Analysis
+    from windlass.dagfactory.diagnostics import Diagnostic
+
+__all__ = ["Format", "print_diagnostics", "validate"]
+
+
+class Format(StrEnum):
+    """How diagnostics are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+def validate(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Config files, or folders that are searched for them.", metavar="PATH…"),
+    ],
+    output: Annotated[Format, typer.Option("--format", help="How mistakes are printed.")] = Format.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Find every mistake in all configs, without running anything.
+
+    Example: windlass-dags validate dags --format sarif > dags.sarif
+    """
+    from windlass.dagfactory.validation import validate_configs
+
+    output = Format.JSON if as_json else output
+    with redirect_stdout(sys.stderr):  # operator modules may print when they are imported
+        files, diagnostics = find_configs(paths)
+        analyses, found = validate_configs(files)
+        diagnostics.extend(found)
+    if not files and not diagnostics:
+        misuse(f"no config below {', '.join(map(str, paths))}: configs are called dag.json or NAME.dag.json")
+    print_diagnostics(diagnostics, output)
+    typer.echo(_summary(analyses, diagnostics), err=output is not Format.TEXT or bool(diagnostics))
+    raise typer.Exit(1 if any(diagnostic.severity == "error" for diagnostic in diagnostics) else 0)
+
+
+def print_diagnostics(diagnostics: Sequence[Diagnostic], output: Format) -> None:
+    """Print diagnostics on stdout."""
+    if output is Format.JSON:
+        typer.echo(json.dumps([diagnostic.as_dict() for diagnostic in diagnostics], indent=2))
+    elif output is Format.SARIF:
+        from windlass.dagfactory.diagnostics.sarif import to_sarif
+
+        typer.echo(json.dumps(to_sarif(diagnostics), indent=2))
+    elif diagnostics:
+        from windlass.dagfactory.diagnostics import render_text
+
+        typer.echo(render_text(diagnostics, colour=sys.stdout.isatty()))
+
+
+def _summary(analyses: Sequence[Analysis], diagnostics: Sequence[Diagnostic]) -> str:
+    tasks = sum(_tasks(analysis) for analysis in analyses)
+    counted = f"{count(len(analyses), 'config')}, {count(tasks, 'task')}"
+    if not diagnostics:
+        return f"{counted}: fine"
+    broken = len({diagnostic.file for diagnostic in diagnostics})
+    return f"{counted}: {count(len(diagnostics), 'mistake')} in {count(broken, 'file')}"
+
+
+def _tasks(analysis: Analysis) -> int:
+    tasks = analysis.document.data.get("tasks") if isinstance(analysis.document.data, dict) else None
+    return len(tasks) if isinstance(tasks, dict) else 0
