@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from windlass.dagfactory.cli import stubs, validate
+from windlass.dagfactory.cli import registry, stubs, validate
 
 __all__ = ["app", "main"]
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 for _command in (
     validate.validate,
     stubs.stubs,
+    registry.registry,
 ):
     app.command(_command.__name__)(_command)
 

@@ -1,0 +1,140 @@
+"""A JSON schema in words: what a parameter may be, for terminals and for pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Property", "kind_of", "properties_of", "resolve"]
+
+_FILE = "config-file"
+_WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "array": "list",
+    "object": "object",
+    "null": "null",
+}
+_BOUNDS = (
+    ("minimum", "at least {}"),
+    ("exclusiveMinimum", "more than {}"),
+    ("maximum", "at most {}"),
+    ("exclusiveMaximum", "less than {}"),
+)
+
+
+@dataclass(frozen=True)
+class Property:
+    """A key of an object, as people read about it.
+
+    Attributes:
+        name: The key.
+        kind: What it may be, in words.
+        required: Whether it must be there.
+        default: The default as JSON, or None where leaving the key out says nothing of its own.
+        description: What it does.
+        examples: Values as JSON.
+    """
+
+    name: str
+    kind: str
+    required: bool
+    default: str | None
+    description: str
+    examples: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The property as JSON output has it."""
+        return {
+            "name": self.name,
+            "type": self.kind,
+            "required": self.required,
+            "default": None if self.default is None else json.loads(self.default),
+            "description": self.description,
+        }
+
+
+def properties_of(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None) -> list[Property]:
+    """List the keys of an object's schema, required ones first, otherwise in the schema's order.
+
+    Args:
+        schema: The schema of an object.
+        definitions: What its `$ref`s point to; its own `$defs` by default.
+    """
+    known = schema.get("$defs", {}) if definitions is None else definitions
+    required = set(schema.get("required", ()))
+    found = [
+        _property(name, value, known, required=name in required)
+        for name, value in schema.get("properties", {}).items()
+    ]
+    return sorted(found, key=lambda entry: not entry.required)
+
+
+def _property(
+    name: str, schema: Mapping[str, Any], definitions: Mapping[str, Any], *, required: bool
+) -> Property:
+    default = schema.get("default")
+    written = None if default is None else json.dumps(default, ensure_ascii=False)
+    text = schema.get("description") or resolve(schema, definitions).get("description") or ""
+    examples = schema.get("examples") or resolve(schema, definitions).get("examples") or ()
+    return Property(
+        name,
+        kind_of(schema, definitions),
+        required,
+        written,
+        " ".join(text.split()),
+        tuple(json.dumps(example, ensure_ascii=False) for example in examples),
+    )
+
+
+def resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow a `$ref` to what it points to."""
+    while "$ref" in schema:
+        schema = definitions.get(schema["$ref"].rpartition("/")[2], {})
+    return schema
+
+
+def kind_of(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """Say in words what a schema allows, null left out: it means the default."""
+    kinds = list(dict.fromkeys(_kinds(schema, definitions)))
+    if len(kinds) > 1 and "null" in kinds:
+        kinds.remove("null")
+    return " or ".join(kinds) or "anything"
+
+
+def _kinds(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[str]:
+    schema = resolve(schema, definitions)
+    if "const" in schema:
+        yield json.dumps(schema["const"])
+    elif "enum" in schema:
+        yield from (json.dumps(value) for value in schema["enum"])
+    elif branches := schema.get("anyOf") or schema.get("oneOf"):
+        for branch in branches:
+            yield from _kinds(branch, definitions)
+    elif schema.get("format") == _FILE:
+        yield "file beside the config"
+    else:
+        yield from (_plain(str(name), schema, definitions) for name in _types(schema))
+
+
+def _types(schema: Mapping[str, Any]) -> list[Any]:
+    given = schema.get("type", [])
+    return given if isinstance(given, list) else [given]
+
+
+def _plain(name: str, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    word = _WORDS.get(name, name)
+    if name == "array" and schema.get("items"):
+        return f"list of {kind_of(schema['items'], definitions)}"
+    if name == "object" and (keys := schema.get("properties")):
+        return f"object of {', '.join(keys)}"
+    if name == "object" and isinstance(values := schema.get("additionalProperties"), dict) and values:
+        return f"object of {kind_of(values, definitions)}"
+    if name in ("integer", "number"):
+        bounds = [text.format(schema[key]) for key, text in _BOUNDS if key in schema]
+        return " ".join([word, *bounds])
+    return word
