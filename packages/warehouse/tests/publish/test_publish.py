@@ -458,14 +458,16 @@ def test_a_dimension_may_be_filled_while_facts_are_published(
         assert publish_sales(connection).inserted == 1
 
 
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
 def test_two_publishes_at_once_publish_each_row_once(
-    connection: Connection, warehouse: WarehouseDatabase
+    connection: Connection, warehouse: WarehouseDatabase, isolation: str
 ) -> None:
     land(connection, *({} for _ in range(200)))
     results: list[PublishResult] = []
 
     def work() -> None:
         with warehouse.connect(autocommit=True) as own:
+            own.execute("select set_config('default_transaction_isolation', %s, false)", [isolation])
             results.append(publish_sales(own))
 
     threads = [threading.Thread(target=work) for _ in range(3)]

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from windlass.warehouse.bookkeeping import read_committed
 from windlass.warehouse.errors import PublishError
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import NO_TASK, RunContext
@@ -81,7 +82,8 @@ def publish(
     if not key:
         raise PublishError("No key is given.", advice="Give the columns of the target's primary key.")
     try:
-        with writing(connection, context), workspace(connection):
+        # One that waited for another publish must see what that one wrote.
+        with read_committed(connection), writing(connection, context), workspace(connection):
             target = describe_table(connection, table)
             candidate = land(connection, query, source_table=source_table)
             plan = make_plan(
