@@ -1,0 +1,64 @@
+"""What makes a task survive: when it is tried again, how long it may take, what runs after it has failed.
+
+Configs use these through `retry`, `timeout` and `compensate`; DAGs in Python use them directly::
+
+    BashOperator(
+        task_id="load",
+        bash_command="...",
+        retries=4,
+        retry_policy=retry_policy(delay=timedelta(seconds=10), multiplier=2, cap=timedelta(minutes=5)),
+        on_failure_callback=compensation(
+            operator=BashOperator, task_id="undo", arguments={"bash_command": "..."}
+        ),
+        **timeout_arguments(BashOperator, timedelta(minutes=30)),
+    )
+
+Names are imported when first used: importing this package imports no Airflow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from windlass.dagfactory.policies.backoff import Attempt, Backoff
+    from windlass.dagfactory.policies.compensation import Compensation, Failure, compensation
+    from windlass.dagfactory.policies.retry import BackoffPolicy, retry_policy
+    from windlass.dagfactory.policies.timeouts import hold_timeout, timeout_arguments
+
+_HOMES = {
+    "Attempt": "backoff",
+    "Backoff": "backoff",
+    "BackoffPolicy": "retry",
+    "Compensation": "compensation",
+    "Failure": "compensation",
+    "compensation": "compensation",
+    "hold_timeout": "timeouts",
+    "retry_policy": "retry",
+    "timeout_arguments": "timeouts",
+}
+
+__all__ = [
+    "Attempt",
+    "Backoff",
+    "BackoffPolicy",
+    "Compensation",
+    "Failure",
+    "compensation",
+    "hold_timeout",
+    "retry_policy",
+    "timeout_arguments",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,74 @@
+"""One time-out that holds whether a task runs or is deferred.
+
+Airflow's `execution_timeout` is an alarm in the worker's process: while a task is deferred nothing watches
+it, and after each deferral it begins anew. What is here makes it what Airflow 2 had: the time of one try,
+from its first start, waiting for the trigger and for a worker to come back to included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
+__all__ = ["hold_timeout", "timeout_arguments"]
+
+_LIMIT = "_windlass_timeout"
+
+
+def timeout_arguments(operator_class: type[BaseOperator], timeout: timedelta) -> dict[str, Any]:
+    """Tell what to pass to an operator's constructor, so that a time-out holds.
+
+    Args:
+        operator_class: The operator.
+        timeout: The longest that one try may take.
+
+    Returns:
+        `execution_timeout`, and, unless the operator does nothing at all, `on_execute_callback`: a list, to
+        be joined with other callbacks of the kind.
+    """
+    if _does_nothing(operator_class):  # Airflow starts a process for an empty task that has a callback
+        return {"execution_timeout": timeout}
+    return {"execution_timeout": timeout, "on_execute_callback": [hold_timeout]}
+
+
+def _does_nothing(operator_class: type[BaseOperator]) -> bool:
+    """Tell whether Airflow lets an operator's tasks succeed without running them."""
+    from airflow.providers.standard.operators.empty import EmptyOperator
+
+    return issubclass(operator_class, EmptyOperator)
+
+
+def hold_timeout(context: Mapping[str, Any]) -> None:
+    """Leave the task what is left of its `execution_timeout`, and let it defer for no longer.
+
+    An `on_execute_callback`: it runs in the worker right before a task begins or resumes, when the alarm is
+    not yet set. It changes the worker's copy of the task only.
+
+    Args:
+        context: Airflow's context of the task.
+    """
+    ti, task = context["ti"], context["task"]
+    limit: timedelta | None = vars(task).setdefault(_LIMIT, task.execution_timeout)
+    if limit is None:
+        return
+    deadline = _begin(ti, context) + limit
+
+    def defer(*, timeout: timedelta | float | None = None, **kwargs: Any) -> Any:
+        left = max(deadline - datetime.now(UTC), timedelta(0))
+        own = timedelta(seconds=timeout) if isinstance(timeout, int | float) else timeout
+        return type(task).defer(task, timeout=left if own is None else min(own, left), **kwargs)
+
+    task.defer = defer
+    # Airflow fails the task at once where nothing is left, and would take zero for no limit.
+    task.execution_timeout = deadline - datetime.now(UTC) or timedelta(microseconds=-1)
+
+
+def _begin(ti: Any, context: Mapping[str, Any]) -> datetime:
+    """When the try began: Airflow keeps it through deferrals, and apart for rescheduled sensors."""
+    first = ti.get_first_reschedule_date(context) if context.get("task_reschedule_count") else None
+    begin: datetime = first or ti.start_date
+    return begin
