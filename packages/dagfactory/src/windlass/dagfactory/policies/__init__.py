@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from windlass.dagfactory.policies.backoff import Attempt, Backoff
-    from windlass.dagfactory.policies.compensation import Compensation, Failure, compensation
+    from windlass.dagfactory.policies.compensation import Compensation, compensation
     from windlass.dagfactory.policies.retry import BackoffPolicy, retry_policy
+    from windlass.dagfactory.policies.subject import Subject, subject_of
     from windlass.dagfactory.policies.timeouts import hold_timeout, timeout_arguments
 
 _HOMES = {
@@ -32,10 +33,11 @@ _HOMES = {
     "Backoff": "backoff",
     "BackoffPolicy": "retry",
     "Compensation": "compensation",
-    "Failure": "compensation",
     "compensation": "compensation",
     "hold_timeout": "timeouts",
+    "Subject": "subject",
     "retry_policy": "retry",
+    "subject_of": "subject",
     "timeout_arguments": "timeouts",
 }
 
@@ -44,10 +46,11 @@ __all__ = [
     "Backoff",
     "BackoffPolicy",
     "Compensation",
-    "Failure",
+    "Subject",
     "compensation",
     "hold_timeout",
     "retry_policy",
+    "subject_of",
     "timeout_arguments",
 ]
 
