@@ -76,5 +76,5 @@ def test_exceptions_survive_pickling() -> None:
     assert error.diagnostics == (diagnostic(),)
     assert "a/dag.json:12:3: error WDF201" in str(error)
     unknown = pickle.loads(pickle.dumps(UnknownOperatorError("a.B", "not there", ["a.C"])))
-    assert (unknown.operator, unknown.reason, unknown.suggestions) == ("a.B", "not there", ("a.C",))
+    assert (unknown.name, unknown.reason, unknown.suggestions) == ("a.B", "not there", ("a.C",))
     assert pickle.loads(pickle.dumps(StubsError("x", "y"))).folder == "x"

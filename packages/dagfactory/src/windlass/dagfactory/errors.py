@@ -4,9 +4,11 @@ The whole tree::
 
     DagFactoryError
     ├── ConfigError           a config has mistakes; carries them all as diagnostics
-    ├── RegistryError         an operator cannot be offered to configs
+    ├── RegistryError         an operator or notifier cannot be offered to configs
     │   ├── UnknownOperatorError        no such short name or class
-    │   └── UnusableOperatorError       it is there, but cannot be imported or is no operator
+    │   ├── UnusableOperatorError       it is there, but cannot be imported or is no operator
+    │   ├── UnknownNotifierError        the same of notifiers
+    │   └── UnusableNotifierError
     └── StubsError            stubs cannot be written or brought up to date
 
 Mistakes in a config are data (`windlass.dagfactory.diagnostics.Diagnostic`); `ConfigError` carries them where
@@ -16,7 +18,7 @@ an exception is needed, as in a stub that Airflow parses. All of these pickle.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from windlass.dagfactory.diagnostics import Diagnostic
@@ -26,7 +28,9 @@ __all__ = [
     "DagFactoryError",
     "RegistryError",
     "StubsError",
+    "UnknownNotifierError",
     "UnknownOperatorError",
+    "UnusableNotifierError",
     "UnusableOperatorError",
 ]
 
@@ -53,22 +57,25 @@ class ConfigError(DagFactoryError):
 
 
 class RegistryError(DagFactoryError):
-    """An operator cannot be offered to configs.
+    """An operator or notifier cannot be offered to configs.
 
     Attributes:
-        operator: The short name or class path as the config has it.
+        kind: What it is: `operator` or `notifier`.
+        name: The short name or class path as the config has it.
         reason: Why, and what to do about it.
         suggestions: Near names that do exist.
     """
 
-    def __init__(self, operator: str, reason: str, suggestions: Sequence[str] = ()) -> None:
-        self.operator = operator
+    kind: ClassVar[str] = "operator"
+
+    def __init__(self, name: str, reason: str, suggestions: Sequence[str] = ()) -> None:
+        self.name = name
         self.reason = reason
         self.suggestions = tuple(suggestions)
-        super().__init__(f"operator {operator!r}: {reason}")
+        super().__init__(f"{self.kind} {name!r}: {reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.operator, self.reason, self.suggestions)
+        return type(self), (self.name, self.reason, self.suggestions)
 
 
 class UnknownOperatorError(RegistryError):
@@ -77,6 +84,18 @@ class UnknownOperatorError(RegistryError):
 
 class UnusableOperatorError(RegistryError):
     """The operator's module fails to import, or what it names is no operator."""
+
+
+class UnknownNotifierError(RegistryError):
+    """No registered short name and no class path is called so."""
+
+    kind = "notifier"
+
+
+class UnusableNotifierError(RegistryError):
+    """The notifier's module fails to import, or what it names is no notifier."""
+
+    kind = "notifier"
 
 
 class StubsError(DagFactoryError):
