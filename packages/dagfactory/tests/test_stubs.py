@@ -63,7 +63,8 @@ def test_configs_are_found_by_name_and_nothing_else_is(configs: Path) -> None:
     for name in (
         "x.json",
         ".dag.json",
-        "dag.yaml",
+        "dag.toml",
+        ".dag.yaml",
         "sales/dag.json.py",
         ".hidden/dag.json",
         "node_modules/dag.json",

@@ -84,7 +84,7 @@ def analyse_bytes(
         registry: Where short operator names are looked up; what is installed by default.
         also_in: Other configs that claim the same DAG id.
     """
-    document = parse_document(data, suffix=suffix_of(file.folder / file.path))
+    document = parse_document(data, suffix=suffix_of(file.path))
     if not isinstance(document.data, dict):
         return Analysis(file, document, None)
     config, findings = _validate(document.data)
@@ -93,7 +93,7 @@ def analyse_bytes(
     )
     findings += found
     if not is_config_name(file.path.rpartition("/")[2]):
-        message = "Airflow finds only files called dag.json or NAME.dag.json"
+        message = "Airflow finds only files called dag.json or NAME.dag.json (or .yaml, .yml)"
         findings.append(Finding(Code.FILE_NAME, (), message, "rename the file"))
     if also_in:
         findings.append(_duplicate(also_in))

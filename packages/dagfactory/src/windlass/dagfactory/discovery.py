@@ -1,7 +1,7 @@
-"""Which files are configs: `dag.json` in its DAG's folder, `NAME.dag.json` anywhere; links followed once."""
+"""Which files are configs: `dag.json` in its DAG's folder, `NAME.dag.json` anywhere; `.yaml`, `.yml` alike."""
 
 # A Path for each file would cost more than the rest of a refresh.
-# ruff: noqa: PTH100, PTH119
+# ruff: noqa: PTH100, PTH119, PTH122
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from windlass.dagfactory.diagnostics import Code, Diagnostic
 
 __all__ = ["ConfigFile", "Discovery", "Unreadable", "absolute", "discover", "is_config_name", "same_names"]
 
-_ALONE = "dag.json"
-_NAMED = ".dag.json"
+SUFFIXES = (".json", ".yaml", ".yml")
+_ALONE = tuple(f"dag{suffix}" for suffix in SUFFIXES)
+_NAMED = tuple(f".dag{suffix}" for suffix in SUFFIXES)
 _LEADS_OUT = "it leads out of the folder of configs; put the file itself there, or name its path"
 
 
@@ -48,9 +49,10 @@ class ConfigFile:
     def dag_name(self) -> str:
         """What the DAG must be called."""
         folder, file = os.path.split(self.path)
-        if file == _ALONE:
+        if file in _ALONE:
             return os.path.basename(folder)
-        return file.removesuffix(_NAMED) if file.endswith(_NAMED) else file.removesuffix(".json")
+        stem, suffix = os.path.splitext(file)
+        return stem.removesuffix(".dag") if suffix in SUFFIXES else file
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
 
 def is_config_name(file_name: str) -> bool:
     """Tell whether a file of this name is a config."""
-    return file_name == _ALONE or (file_name.endswith(_NAMED) and len(file_name) > len(_NAMED))
+    return file_name in _ALONE or (file_name.endswith(_NAMED) and not file_name.startswith(_NAMED))
 
 
 def discover(root: str | os.PathLike[str]) -> Discovery:

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from windlass.dagfactory.discovery import ConfigFile
@@ -84,7 +83,7 @@ def _stamp(path: str, now: int) -> Stamp | None:
 
 
 def _parse(data: bytes | Problem, file: ConfigFile) -> Any:
-    return parse_document(data, suffix=suffix_of(Path(file.path))).data
+    return parse_document(data, suffix=suffix_of(file.path)).data
 
 
 def _names(data: Any) -> Iterator[str]:

@@ -267,8 +267,10 @@ class StubFolder:
 
     def _stubs_on_disk(self) -> list[str]:
         """List stubs that no ledger tells of: one that was lost, or written by another release."""
-        found = (path for path in self.stubs.rglob("*.json.py") if _is_ours(path))
-        return [path.relative_to(self.stubs).as_posix().removesuffix(".py") for path in found]
+        found = (
+            path.relative_to(self.stubs).as_posix() for path in self.stubs.rglob("*.py") if _is_ours(path)
+        )
+        return [name.removesuffix(".py") for name in found]
 
     def _remove_empty(self, folder: Path) -> None:
         """Remove a folder that holds no stub any more, and those above, with what Python compiled there."""

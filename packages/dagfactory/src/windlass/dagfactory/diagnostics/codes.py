@@ -29,6 +29,12 @@ class Code(StrEnum):
     NOT_AN_OBJECT = "WDF012"
     NUMBER = "WDF013"
     CHARACTER = "WDF014"
+    TAG = "WDF015"
+    ALIASES = "WDF016"
+    SEVERAL_DOCUMENTS = "WDF017"
+    MERGE_KEY = "WDF018"
+    KEY = "WDF019"
+    TAB = "WDF020"
 
     UNKNOWN_KEY = "WDF101"
     MISSING_KEY = "WDF102"
@@ -101,7 +107,7 @@ _TABLE = (
     CodeInfo(Code.EMPTY, "The file is empty", "Write a JSON object with at least dag_id and tasks."),
     CodeInfo(Code.NOT_UTF8, "The file is not UTF-8", "Save it as UTF-8."),
     CodeInfo(Code.BYTE_ORDER_MARK, "The file begins with a byte order mark", "Save it as UTF-8 without BOM."),
-    CodeInfo(Code.SYNTAX, "Malformed JSON", "Correct the JSON at the place shown."),
+    CodeInfo(Code.SYNTAX, "Malformed JSON or YAML", "Correct the text at the place shown."),
     CodeInfo(Code.TRAILING_COMMA, "A comma before a closing bracket", "Remove the comma."),
     CodeInfo(Code.COMMENT, "A comment", "JSON has none: use description or doc_md."),
     CodeInfo(
@@ -116,6 +122,20 @@ _TABLE = (
     CodeInfo(
         Code.CHARACTER, "A character that no database stores", "Remove the NUL or the lone surrogate escape."
     ),
+    CodeInfo(Code.TAG, "A YAML tag", "Remove it: a config holds what JSON can say and no more."),
+    CodeInfo(
+        Code.ALIASES,
+        "YAML aliases that repeat too much or themselves",
+        "Write out what is repeated, shorter.",
+    ),
+    CodeInfo(
+        Code.SEVERAL_DOCUMENTS, "Several YAML documents in one file", "Write each DAG into its own file."
+    ),
+    CodeInfo(
+        Code.MERGE_KEY, "A YAML merge key", "Write the keys out, or put what tasks share under defaults."
+    ),
+    CodeInfo(Code.KEY, "A YAML key that is no string", "Put the key in quotes."),
+    CodeInfo(Code.TAB, "A tab in YAML's indentation", "Indent with spaces."),
     CodeInfo(
         Code.UNKNOWN_KEY, "An unknown key", "Correct or remove it; operator parameters belong under args."
     ),

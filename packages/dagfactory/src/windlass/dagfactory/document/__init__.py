@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from windlass.dagfactory.document.document import Document, parse_document, read_bytes, suffix_of
+from windlass.dagfactory.document.document import Document
 from windlass.dagfactory.document.limits import MAX_BYTES, MAX_DEPTH
+from windlass.dagfactory.document.parse import parse_document, suffix_of
+from windlass.dagfactory.document.read import read_bytes
 from windlass.dagfactory.document.scan import Problem
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "Problem", "parse_document", "read_bytes", "suffix_of"]

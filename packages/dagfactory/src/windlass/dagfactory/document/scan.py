@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from windlass.dagfactory.diagnostics import Code, JsonPath, did_you_mean
-from windlass.dagfactory.document.limits import MAX_DEPTH
+from windlass.dagfactory.document.limits import MAX_DEPTH, MAX_PROBLEMS
 
 __all__ = ["Problem", "Scan", "Span", "scan"]
 
@@ -28,7 +28,6 @@ _WORD = re.compile(r"[-+]?[0-9A-Za-z_.$+-]+")
 _COMMENT = re.compile(r"//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff\x00]")
 _CONSTANTS = {"true": True, "false": False, "null": None}
-_ENOUGH = 100  # a file with more malformed places is no config; its owner is not helped by a list of them
 _FOREIGN = {"True": "true", "False": "false", "None": "null", "undefined": "null", "nil": "null"}
 _NOT_FINITE = {"NaN", "Infinity", "-Infinity", "inf", "-inf", "nan"}
 
@@ -96,7 +95,7 @@ class _Scanner:
         self, code: Code, span: Span, path: JsonPath, message: str, suggestion: str | None = None
     ) -> None:
         self.result.problems.append(Problem(code, span, path, message, suggestion))
-        if len(self.result.problems) >= _ENOUGH:
+        if len(self.result.problems) >= MAX_PROBLEMS:
             raise _Stop
 
     def fail(self, code: Code, path: JsonPath, message: str, suggestion: str | None = None) -> None:
