@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from windlass.dagfactory.checks import Call, is_file_name
 from windlass.dagfactory.diagnostics import Code, Finding
 from windlass.dagfactory.docs import default_doc
 from windlass.dagfactory.errors import ConfigError, DagFactoryError
-from windlass.dagfactory.model import DagConfig, RetryConfig, TaskConfig
+from windlass.dagfactory.model import DagConfig, TaskConfig, task_settings
 from windlass.dagfactory.signature import import_operator
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
 __all__ = ["ConfigDag", "build_dag"]
+
+_RETRY_DELAY = timedelta(minutes=5)
 
 
 class ConfigDag(DAG):
@@ -139,37 +142,30 @@ def _task(dag: DAG, task_id: str, task: TaskConfig, config: DagConfig, analysis:
 
 
 def _airflow_arguments(task: TaskConfig, config: DagConfig) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
-    if config.owner is not None:
-        arguments["owner"] = config.owner
-    if task.trigger_rule != "all_success":
-        arguments["trigger_rule"] = task.trigger_rule
-    for name in ("pool", "priority_weight", "doc_md"):
-        value = getattr(task, name)
-        if value is not None:
-            arguments[name] = value
-    timeout = task.timeout or config.defaults.timeout
-    if timeout is not None:
-        arguments["execution_timeout"] = timeout
-    if task.retry is not None or config.defaults.retry is not None:
-        arguments.update(_retry_arguments(task.retry, config.defaults.retry))
+    arguments = task_settings(config, task)
+    if task.doc_md is not None:
+        arguments["doc_md"] = task.doc_md
+    if "timeout" in arguments:
+        arguments["execution_timeout"] = arguments.pop("timeout")
+    if "retry" in arguments:
+        arguments.update(_retry_arguments(arguments.pop("retry")))
     return arguments
 
 
-def _retry_arguments(own: RetryConfig | None, default: RetryConfig | None) -> dict[str, Any]:
-    """Merge the task's keys over the defaults' and say it in Airflow's words."""
-    if own is None or default is None:
-        retry = own or default
-    else:
-        retry = default.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
-    assert retry is not None
-    arguments: dict[str, Any] = {"retries": retry.attempts - 1, "retry_delay": retry.delay}
-    if retry.multiplier > 1:
-        arguments["retry_exponential_backoff"] = retry.multiplier
-        if retry.cap is not None:
-            arguments["max_retry_delay"] = retry.cap
-    elif retry.cap is not None:  # Airflow caps only waits that grow
-        arguments["retry_delay"] = min(retry.delay, retry.cap)
+def _retry_arguments(retry: Mapping[str, Any]) -> dict[str, Any]:
+    """Say a retry in Airflow's words."""
+    delay, cap, multiplier = (
+        retry.get("delay", _RETRY_DELAY),
+        retry.get("cap"),
+        retry.get("multiplier", 1),
+    )
+    arguments: dict[str, Any] = {"retries": retry["attempts"] - 1, "retry_delay": delay}
+    if multiplier > 1:
+        arguments["retry_exponential_backoff"] = multiplier
+        if cap is not None:
+            arguments["max_retry_delay"] = cap
+    elif cap is not None:  # Airflow caps only waits that grow
+        arguments["retry_delay"] = min(delay, cap)
     return arguments
 
 

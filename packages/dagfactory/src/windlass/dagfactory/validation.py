@@ -8,6 +8,7 @@ from windlass.dagfactory.analysis import Analysis, analyse_all
 from windlass.dagfactory.diagnostics import Diagnostic
 from windlass.dagfactory.discovery import ConfigFile
 from windlass.dagfactory.errors import ConfigError
+from windlass.dagfactory.model import walk_tasks
 from windlass.dagfactory.registry import Registry, is_class_path
 
 __all__ = ["validate_configs"]
@@ -37,7 +38,7 @@ def validate_configs(
 
 def _refusals(analysis: Analysis) -> list[Diagnostic]:
     config = analysis.config
-    if config is None or not any(is_class_path(task.operator) for task in config.tasks.values()):
+    if config is None or not any(is_class_path(found.task.operator) for found in walk_tasks(config)):
         return []
     from windlass.dagfactory.build import build_dag
 

@@ -1,0 +1,60 @@
+"""What a config may say: the pydantic model, strict, with unknown keys refused everywhere."""
+
+from __future__ import annotations
+
+from windlass.dagfactory.model.assets import (
+    AliasConfig,
+    AllAssetsConfig,
+    AnyAssetConfig,
+    AssetConfig,
+    EveryConfig,
+    TimetableConfig,
+)
+from windlass.dagfactory.model.dag import DagConfig
+from windlass.dagfactory.model.findings import known_keys, model_findings
+from windlass.dagfactory.model.merge import SETTINGS, SettingsMerger, setting_origins, task_settings
+from windlass.dagfactory.model.settings import (
+    CompensateConfig,
+    DagNotifyConfig,
+    DefaultsConfig,
+    NotifierConfig,
+    OperatorDefaultsConfig,
+    RetryConfig,
+    TaskNotifyConfig,
+    TaskSettings,
+    TriggerRule,
+)
+from windlass.dagfactory.model.task import Entry, GroupConfig, OutputOf, TaskConfig, TeardownConfig
+from windlass.dagfactory.model.walk import FoundTask, walk_tasks
+
+__all__ = [
+    "SETTINGS",
+    "AliasConfig",
+    "AllAssetsConfig",
+    "AnyAssetConfig",
+    "AssetConfig",
+    "CompensateConfig",
+    "DagConfig",
+    "DagNotifyConfig",
+    "DefaultsConfig",
+    "Entry",
+    "EveryConfig",
+    "FoundTask",
+    "GroupConfig",
+    "NotifierConfig",
+    "OperatorDefaultsConfig",
+    "OutputOf",
+    "RetryConfig",
+    "SettingsMerger",
+    "TaskConfig",
+    "TaskNotifyConfig",
+    "TaskSettings",
+    "TeardownConfig",
+    "TimetableConfig",
+    "TriggerRule",
+    "known_keys",
+    "model_findings",
+    "setting_origins",
+    "task_settings",
+    "walk_tasks",
+]
