@@ -1,4 +1,4 @@
-"""The JSON Schema of configs, for editors: what a config may say, with the parameters of all that is there."""
+"""The JSON Schema of configs, for editors: what a config may say, and what each operator takes."""
 
 from __future__ import annotations
 
