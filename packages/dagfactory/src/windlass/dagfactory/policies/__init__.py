@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from windlass.dagfactory.policies.backoff import Attempt, Backoff
-    from windlass.dagfactory.policies.compensation import Compensation, compensation
+    from windlass.dagfactory.policies.compensate import Compensation, compensation
     from windlass.dagfactory.policies.retry import BackoffPolicy, retry_policy
     from windlass.dagfactory.policies.subject import Subject, subject_of
     from windlass.dagfactory.policies.timeouts import hold_timeout, timeout_arguments
@@ -32,8 +32,8 @@ _HOMES = {
     "Attempt": "backoff",
     "Backoff": "backoff",
     "BackoffPolicy": "retry",
-    "Compensation": "compensation",
-    "compensation": "compensation",
+    "Compensation": "compensate",
+    "compensation": "compensate",
     "hold_timeout": "timeouts",
     "Subject": "subject",
     "retry_policy": "retry",
