@@ -12,13 +12,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, XComArg
 
 from windlass.warehouse.operators import (
     ExtractLoadOperator,
     IncrementalLoadOperator,
     LoadFileOperator,
     PublishOperator,
+    QueryOperator,
     TransformOperator,
 )
 from windlass.warehouse.publish import Lookup
@@ -110,6 +111,27 @@ def test_the_operators_load_transform_and_publish(
         assert noted.fetchall() == [("play", outcome.run_id, "land", -1)]
         fenced = connection.execute("select task_id from ops.task_fence order by 1").fetchall()
         assert fenced == [("days",), ("extract",), ("land",), ("publish",), ("same",)]
+
+
+@pytest.mark.parametrize(("most", "noted"), [(2, [("1",), ("2",)]), (0, [])])
+def test_a_mapped_task_expands_over_a_querys_rows(
+    dag: DAG, run_dag: RunDag, warehouse: WarehouseDatabase, most: int, noted: list[tuple[str]]
+) -> None:
+    with dag:
+        numbers = QueryOperator(
+            task_id="numbers",
+            sql="select n as number from generate_series(1, %(most)s::integer) as n",
+            parameters={"most": most},
+        )
+        TransformOperator.partial(
+            task_id="each", sql="insert into staging.calendar (holiday_name) values (%(number)s)"
+        ).expand(parameters=XComArg(numbers))
+
+    run_dag(dag)
+
+    with warehouse.connect() as connection:
+        rows = connection.execute("select holiday_name from staging.calendar order by 1").fetchall()
+        assert rows == noted
 
 
 def test_a_file_is_read_as_the_task_says(
@@ -283,7 +305,7 @@ def test_a_warehouse_that_was_not_migrated_says_what_to_run(
 SLOW = """
 import os, signal, sys
 from pathlib import Path
-from airflow.sdk import DAG
+from airflow.sdk import DAG, XComArg
 from windlass.warehouse.operators import TransformOperator
 from windlass.warehouse.testing.airflow import metadata_database, run_dag
 

@@ -19,10 +19,12 @@ ALL = [
     specs.INCREMENTAL_LOAD,
     specs.LOAD_FILE,
     specs.PUBLISH,
+    specs.QUERY,
     specs.SCD2,
     specs.TRANSFORM,
 ]
 MINIMAL: dict[str, dict[str, Any]] = {
+    "warehouse.query": {"sql": "select 1"},
     "warehouse.extract_load": {"sql": "select 1", "table": "s.t"},
     "warehouse.incremental_load": {"sql": "select 1", "table": "s.t", "watermark": "at", "key": ["id"]},
     "warehouse.load_file": {"file": "a.csv", "table": "s.t"},
@@ -76,6 +78,7 @@ def test_files_beside_the_config_are_marked_so() -> None:
         ("warehouse.incremental_load", "sql_file"),
         ("warehouse.load_file", "file"),
         ("warehouse.publish", "sql_file"),
+        ("warehouse.query", "sql_file"),
         ("warehouse.scd2", "sql_file"),
         ("warehouse.transform", "sql_file"),
     }

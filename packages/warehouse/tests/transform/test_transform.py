@@ -12,7 +12,7 @@ import pytest
 from windlass.warehouse.errors import LoadError, ParameterError, StatementError
 from windlass.warehouse.identity import RunContext
 from windlass.warehouse.testing.server import WarehouseDatabase
-from windlass.warehouse.transform import StatementResult, transform
+from windlass.warehouse.transform import StatementResult, query, transform
 
 pytestmark = pytest.mark.integration
 
@@ -113,7 +113,7 @@ def test_the_tasks_identity_is_always_there(connection: Connection) -> None:
         ("select $a$ $b$", {}, StatementError, "<sql>:1:8: This dollar quote never ends"),
         ("select 1 /* /* */", {}, StatementError, "<sql>:1:10: This comment never ends"),
         ("select * from nope", {}, StatementError, "windlass-warehouse status"),
-        ("select n from generate_series(1, 101) as n", {}, LoadError, "101 rows"),
+        ("select n from generate_series(1, 101) as n", {}, LoadError, "more than 100 rows"),
         ("select 'infinity'::timestamptz as t", {}, LoadError, "Cast it to text"),
     ],
 )
@@ -180,3 +180,37 @@ def test_exactly_one_of_text_and_file_is_needed(connection: Connection) -> None:
     for given in ({}, {"sql": "select 1", "sql_file": "x"}):
         with pytest.raises(LoadError, match="Exactly one"):
             transform(connection, **given)
+
+
+def test_a_query_hands_its_rows_on(connection: Connection) -> None:
+    rows = query(
+        connection, sql="select n, n / 4.0 as q from generate_series(1, %(n)s::int) as n", parameters={"n": 2}
+    )
+    assert rows == ({"n": 1, "q": 0.25}, {"n": 2, "q": 0.5})
+    assert query(connection, sql="select 1 as one where false") == ()
+    assert query(connection, sql="table pg_am limit 0; -- no more") == ()
+    with pytest.raises(LoadError, match="returns more than 3 rows"):
+        query(connection, sql="select generate_series(1, 10000000)", max_rows=3)
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("insert into t values (1)", 'syntax error at or near "insert"'),
+        ("with w as (insert into t values (1) returning *) select * from w", "data-modifying"),
+        ("select 1;\nselect 2", "One query is needed here, and there are 2"),
+        ("select\n  nope from t", 'column "nope" does not exist'),
+        ("select pg_temp.write()", "read-only transaction"),
+    ],
+)
+def test_a_query_only_reads(connection: Connection, sql: str, message: str) -> None:
+    connection.execute(
+        "create table t (a int);"
+        "create function pg_temp.write() returns int language sql "
+        "as 'insert into public.t values (1); select 1'"
+    )
+    with pytest.raises(StatementError, match=message) as caught:
+        query(connection, sql=sql)
+    if "nope" in sql:
+        assert "2:3" in str(caught.value)
+    assert connection.execute("select count(*) from t").fetchone() == (0,)

@@ -12,6 +12,7 @@ __all__ = [
     "INCREMENTAL_LOAD",
     "LOAD_FILE",
     "PUBLISH",
+    "QUERY",
     "SCD2",
     "TRANSFORM",
     "ExtractLoadParameters",
@@ -20,6 +21,7 @@ __all__ = [
     "LookupParameters",
     "OperatorSpec",
     "PublishParameters",
+    "QueryParameters",
     "Scd2Parameters",
     "TransformParameters",
 ]
@@ -144,6 +146,17 @@ class LoadFileParameters(_Model):
 
 class TransformParameters(_WithSql):
     """Parameters of `warehouse.transform`."""
+
+
+class QueryParameters(_WithSql):
+    """Parameters of `warehouse.query`."""
+
+    max_rows: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Most rows it may return; Airflow expands over 1,024 at most (core.max_map_length).",
+    )
 
 
 class LookupParameters(BaseModel):
@@ -277,6 +290,12 @@ TRANSFORM = OperatorSpec(
     "windlass.warehouse.operators.TransformOperator",
     TransformParameters,
     "Run the statements of a SQL file in one transaction, with bound parameters and row counts.",
+)
+QUERY = OperatorSpec(
+    "warehouse.query",
+    "windlass.warehouse.operators.QueryOperator",
+    QueryParameters,
+    "Run a query that only reads and hand its rows on, for tasks that expand over them or branch by them.",
 )
 PUBLISH = OperatorSpec(
     "warehouse.publish",

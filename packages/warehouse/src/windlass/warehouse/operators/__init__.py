@@ -6,6 +6,7 @@ from windlass.warehouse.operators.extract_load import ExtractLoadOperator
 from windlass.warehouse.operators.incremental_load import IncrementalLoadOperator
 from windlass.warehouse.operators.load_file import LoadFileOperator
 from windlass.warehouse.operators.publish import PublishOperator
+from windlass.warehouse.operators.query import QueryOperator
 from windlass.warehouse.operators.scd2 import Scd2Operator
 from windlass.warehouse.operators.transform import TransformOperator
 
@@ -14,6 +15,7 @@ __all__ = [
     "IncrementalLoadOperator",
     "LoadFileOperator",
     "PublishOperator",
+    "QueryOperator",
     "Scd2Operator",
     "TransformOperator",
 ]

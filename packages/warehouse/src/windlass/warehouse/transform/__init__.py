@@ -18,10 +18,16 @@ from windlass.warehouse.errors import LoadError
 from windlass.warehouse.fence import writing
 from windlass.warehouse.identity import NO_TASK, RunContext
 from windlass.warehouse.load.table import PgConnection
-from windlass.warehouse.transform.bind import BoundStatement, bind, check_parameters, explain_failure
+from windlass.warehouse.transform.bind import (
+    BoundStatement,
+    bind,
+    check_parameters,
+    explain_failure,
+    single_query,
+)
 from windlass.warehouse.transform.script import read_script
 
-__all__ = ["MAX_RESULT_ROWS", "StatementResult", "TransformResult", "transform"]
+__all__ = ["MAX_RESULT_ROWS", "StatementResult", "TransformResult", "query", "transform"]
 
 MAX_RESULT_ROWS = 100
 """Most rows a last statement may return: a result is a summary for people, not a way to move data."""
@@ -93,6 +99,49 @@ def transform(
     return TransformResult(tuple(done), rows)
 
 
+def query(
+    connection: PgConnection,
+    *,
+    sql: str | None = None,
+    sql_file: str | PathLike[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    max_rows: int = 1000,
+    context: RunContext = NO_TASK,
+) -> tuple[dict[str, Any], ...]:
+    """Run one query, in a transaction that can only read.
+
+    Args:
+        connection: Connection to the warehouse, outside a transaction.
+        sql: The query.
+        sql_file: A UTF-8 file with it, instead of `sql`.
+        parameters: Values for `%(name)s`; each must be used.
+        max_rows: Most rows it may return.
+        context: Who runs it, see `transform`.
+
+    Returns:
+        Its rows as JSON values by column name.
+
+    Raises:
+        StatementError: It failed, writes, is no query, or is more than one statement.
+        ParameterError: A parameter is missing, unknown or cannot be bound.
+        LoadError: The file cannot be read, or the query returns too many rows.
+    """
+    script = read_script(sql=sql, sql_file=sql_file)
+    bound = single_query(connection, script, parameters=parameters or {}, always=context.parameters())
+    prefix = "declare windlass_rows no scroll cursor for\n"
+    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute("set transaction read only")
+        try:
+            cursor.execute(f"{prefix}{bound.text}".encode(connection.info.encoding), prepare=False)
+            # One row too many is enough to know; all of a large table would fill the memory.
+            cursor.execute(f"fetch forward {max_rows + 1:d} from windlass_rows")
+        except psycopg.Error as error:
+            raise explain_failure(error, bound, prefix=len(prefix)) from error
+        rows = _result(cursor, bound, most=max_rows)
+        cursor.execute("close windlass_rows")
+    return rows
+
+
 def _execute(cursor: psycopg.Cursor[Any], statement: BoundStatement) -> StatementResult:
     try:
         cursor.execute(statement.text.encode(cursor.connection.info.encoding), prepare=False)
@@ -102,11 +151,12 @@ def _execute(cursor: psycopg.Cursor[Any], statement: BoundStatement) -> Statemen
     return StatementResult(max(cursor.rowcount, 0), status.rstrip("0123456789 "))
 
 
-def _result(cursor: psycopg.Cursor[Any], statement: BoundStatement) -> tuple[dict[str, Any], ...]:
-    if cursor.rowcount > MAX_RESULT_ROWS:
+def _result(
+    cursor: psycopg.Cursor[Any], statement: BoundStatement, *, most: int = MAX_RESULT_ROWS
+) -> tuple[dict[str, Any], ...]:
+    if cursor.rowcount > most:
         raise LoadError(
-            f"The last statement of {statement.script.name} returns {cursor.rowcount} rows; "
-            f"a result has at most {MAX_RESULT_ROWS}.",
+            f"The last statement of {statement.script.name} returns more than {most} rows.",
             advice="Summarise or limit it, or write the rows to a table.",
         )
     titles = [column.name for column in cursor.description or ()]
