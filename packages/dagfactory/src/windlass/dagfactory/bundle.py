@@ -16,6 +16,7 @@ Set it up in Airflow's configuration::
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from airflow.dag_processing.bundles.base import BaseDagBundle
 from airflow.sdk import get_parsing_context
 
 from windlass.dagfactory.errors import StubsError
-from windlass.dagfactory.stubs import StubFolder, SyncResult
+from windlass.dagfactory.stubs import StubFolder
 
-__all__ = ["ConfigDagBundle"]
+__all__ = ["ConfigDagBundle", "bring_up_to_date", "stubs_for_airflow"]
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +49,7 @@ class ConfigDagBundle(BaseDagBundle):
         super().__init__(name=name, **kwargs)
         if not Path(configs).is_absolute():
             raise StubsError(configs, f"the bundle {name!r} needs an absolute path of configs in its kwargs")
-        # Airflow drops what it parses within this interval after the last change of a DAG.
-        interval = conf.getint("core", "min_serialized_dag_update_interval")
-        self._stubs = StubFolder(configs, stubs or self.base_dir / "stubs", settle_after=interval + 5)
+        self._stubs = stubs_for_airflow(configs, stubs or self.base_dir / "stubs")
 
     @property
     def path(self) -> Path:
@@ -67,7 +66,8 @@ class ConfigDagBundle(BaseDagBundle):
             StubsError: They are not there and cannot be written.
         """
         if not self._stubs.is_complete(get_parsing_context().dag_id):
-            self._sync()
+            with self.lock():
+                bring_up_to_date(self._stubs, bundle=self.name)
         super().initialize()
 
     def refresh(self) -> None:
@@ -76,33 +76,54 @@ class ConfigDagBundle(BaseDagBundle):
         Raises:
             StubsError: A folder is missing or cannot be used; the stubs stay as they are.
         """
-        import windlass.dagfactory.loader  # noqa: F401 - imported here once, not in each process forked to parse a stub
+        import windlass.dagfactory.loader  # noqa: F401 - once here, not in each process forked to parse a stub
 
-        self._sync()
+        with self.lock():
+            bring_up_to_date(self._stubs, bundle=self.name)
 
     def get_current_version(self) -> None:
         """Tell that a folder has no versions."""
         return
 
-    def _sync(self) -> SyncResult:
-        with self.lock():
-            result = self._stubs.sync()
-        for problem in result.problems:
-            log.error("config_unreadable", bundle=self.name, config=problem.name, reason=problem.reason)
-        if result.kept:
-            log.warning(
-                "configs_gone",
-                bundle=self.name,
-                folder=str(self._stubs.configs),
-                stubs_kept=len(result.kept),
-                action="no config is left: check the mount; the DAGs go if it stays so for a minute",
-            )
-        if result.written or result.removed:
-            log.info(
-                "stubs_synced",
-                bundle=self.name,
-                configs=result.configs,
-                written=len(result.written),
-                removed=len(result.removed),
-            )
-        return result
+
+def stubs_for_airflow(configs: str | os.PathLike[str], stubs: str | os.PathLike[str]) -> StubFolder:
+    """Make a folder of stubs that minds how Airflow is set up.
+
+    Args:
+        configs: The folder of configs.
+        stubs: The folder of stubs.
+    """
+    # Airflow drops what it parses within this interval after the last change of a DAG.
+    interval = conf.getint("core", "min_serialized_dag_update_interval")
+    return StubFolder(configs, stubs, settle_after=interval + 5)
+
+
+def bring_up_to_date(stubs: StubFolder, *, bundle: str) -> None:
+    """Bring the stubs up to date with their configs, and log what was done and what is wrong.
+
+    Args:
+        stubs: The stubs.
+        bundle: The bundle's name, for the log.
+
+    Raises:
+        StubsError: A folder is missing or cannot be used; the stubs stay as they are.
+    """
+    result = stubs.sync()
+    for problem in result.problems:
+        log.error("config_unreadable", bundle=bundle, config=problem.name, reason=problem.reason)
+    if result.kept:
+        log.warning(
+            "configs_gone",
+            bundle=bundle,
+            folder=str(stubs.configs),
+            stubs_kept=len(result.kept),
+            action="no config is left: check the mount; the DAGs go if it stays so for a minute",
+        )
+    if result.written or result.removed:
+        log.info(
+            "stubs_synced",
+            bundle=bundle,
+            configs=result.configs,
+            written=len(result.written),
+            removed=len(result.removed),
+        )
