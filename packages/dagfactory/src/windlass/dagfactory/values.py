@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 __all__ = ["Duration", "Moment", "PositiveDuration", "parse_duration", "parse_moment"]
@@ -85,6 +85,36 @@ def parse_moment(value: Any) -> datetime:
         raise PydanticCustomError("moment", "no such day or time") from error
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration, json_schema_input_type=str)]
-PositiveDuration = Annotated[timedelta, BeforeValidator(_positive, json_schema_input_type=str)]
-Moment = Annotated[datetime, BeforeValidator(parse_moment, json_schema_input_type=str)]
+# What editors check while a value is typed: the forms above, or a variable that stands for one.
+_VARIABLE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+
+
+def _in_editor(pattern: str, message: str, examples: list[str]) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^(?:{pattern})$|{_VARIABLE}",
+            "patternErrorMessage": message,
+            "examples": examples,
+        }
+    )
+
+
+_EITHER = f"{_SHORT.pattern[:-2]}|{_ISO.pattern[:-2]}"  # without Python's end of text
+_DURATIONS = ["30s", "5m", "2h", "1d", "PT1H30M"]
+_NO_DURATION = 'Write a duration: "30s", "5m", "2h", "1d", or ISO 8601 such as "PT1H30M".'
+_NO_MOMENT = 'Write an absolute date: "2026-01-31" or "2026-01-31T06:00:00".'
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), _in_editor(_EITHER, _NO_DURATION, _DURATIONS)
+]
+PositiveDuration = Annotated[
+    timedelta,
+    BeforeValidator(_positive),
+    _in_editor(f"(?=.*[1-9])(?:{_EITHER})", _NO_DURATION, _DURATIONS),
+]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(parse_moment),
+    _in_editor(_MOMENT.pattern[:-2], _NO_MOMENT, ["2026-01-31", "2026-01-31T06:00:00"]),
+]
