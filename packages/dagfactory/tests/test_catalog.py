@@ -8,8 +8,8 @@ from importlib.metadata import EntryPoint
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from windlass.dagfactory.catalog import catalog
-from windlass.dagfactory.registry import GROUP
+from windlass.dagfactory.catalog import Entry, catalog
+from windlass.dagfactory.registry import GROUP, NotifierRegistry, Registry
 
 pytestmark = pytest.mark.unit
 
@@ -35,8 +35,12 @@ class Spec:
 SPEC = Spec()
 
 
+def operators(entries: list[EntryPoint]) -> list[Entry]:
+    return catalog(Registry(entries), NotifierRegistry([]))
+
+
 def test_parameters_without_a_json_schema_are_a_problem() -> None:
-    [entry] = catalog([EntryPoint("odd.thing", f"{__name__}:SPEC", GROUP)])
+    [entry] = operators([EntryPoint("odd.thing", f"{__name__}:SPEC", GROUP)])
     assert entry.problem is not None
     assert "has no JSON schema" in entry.problem
     assert (entry.package, entry.parameters) == (None, [])
@@ -44,5 +48,5 @@ def test_parameters_without_a_json_schema_are_a_problem() -> None:
 
 def test_a_name_that_two_packages_register_is_a_problem() -> None:
     twice = [EntryPoint("a.b", "one:SPEC", GROUP), EntryPoint("a.b", "two:SPEC", GROUP)]
-    [entry] = catalog(twice)
+    [entry] = operators(twice)
     assert entry.problem == "two packages register it: one:SPEC and two:SPEC; uninstall one"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
 from pydantic.errors import PydanticUserError
 
 from windlass.dagfactory.errors import RegistryError
-from windlass.dagfactory.registry import GROUP, Registry
+from windlass.dagfactory.registry import (
+    NotifierRegistry,
+    Registry,
+    SpecRegistry,
+    default_registry,
+    notifier_registry,
+)
 from windlass.dagfactory.schema.describe import Property, properties_of
 
 __all__ = ["Entry", "Kind", "catalog"]
@@ -59,24 +64,25 @@ class Entry:
         }
 
 
-def catalog(entries: Iterable[EntryPoint] | None = None) -> list[Entry]:
+def catalog(operators: Registry | None = None, notifiers: NotifierRegistry | None = None) -> list[Entry]:
     """Load everything that is registered; what cannot be loaded is an entry with a problem.
 
     Args:
-        entries: Entry points to choose from; those of what is installed by default.
+        operators: Which operators; those installed by default.
+        notifiers: Which notifiers; those installed by default.
 
     Returns:
         Operators, then notifiers, each sorted by name.
     """
-    given = None if entries is None else list(entries)
-    return list(_entries("operator", GROUP, given))
+    return [
+        *_entries("operator", operators or default_registry()),
+        *_entries("notifier", notifiers or notifier_registry()),
+    ]
 
 
-def _entries(kind: Kind, group: str, given: list[EntryPoint] | None) -> Iterator[Entry]:
-    points = list(entry_points(group=group)) if given is None else given
-    registry = Registry(points)
+def _entries(kind: Kind, registry: SpecRegistry[Any]) -> Iterator[Entry]:
     for name in registry.names():
-        package = _packages(name, points)
+        package = " and ".join(registry.packages(name)) or None
         try:
             spec = registry.get(name)
             schema = spec.parameters.model_json_schema()
@@ -86,12 +92,6 @@ def _entries(kind: Kind, group: str, given: list[EntryPoint] | None) -> Iterator
             reason = f"its model of parameters has no JSON schema: {error}; its package must be corrected"
             yield Entry(kind, name, package, problem=reason)
         else:
-            summary = " ".join(spec.summary.split())
-            yield Entry(kind, name, package, spec.operator, summary, schema)
-
-
-def _packages(name: str, points: list[EntryPoint]) -> str | None:
-    found = {
-        f"{point.dist.name} {point.dist.version}" for point in points if point.name == name and point.dist
-    }
-    return " and ".join(sorted(found)) or None
+            yield Entry(
+                kind, name, package, registry.class_path(spec), " ".join(spec.summary.split()), schema
+            )

@@ -130,6 +130,11 @@ class SpecRegistry(Generic[SpecT]):
         """List all registered short names, sorted, without loading any of them."""
         return sorted(self._entries)
 
+    def packages(self, name: str) -> list[str]:
+        """Name the installed distributions that register a short name, with their versions."""
+        found = {entry.dist for entry in self._entries.get(name, ()) if entry.dist is not None}
+        return sorted(f"{dist.name} {dist.version}" for dist in found)
+
     def get(self, name: str) -> SpecT:
         """Load the spec registered under a short name.
 
@@ -148,6 +153,10 @@ class SpecRegistry(Generic[SpecT]):
         path: str = getattr(spec, self.kind)
         return path
 
+    def unusable(self, name: str, reason: str) -> RegistryError:
+        """Make the error that what is registered under a name cannot be used."""
+        return self._unusable(name, reason)
+
     def _load(self, name: str) -> SpecT:
         candidates = self._entries.get(name)
         if not candidates:
@@ -155,7 +164,7 @@ class SpecRegistry(Generic[SpecT]):
             raise self._unknown(name, f"no such {self.kind} is registered", [near] if near else [])
         if len(candidates) > 1:
             values = " and ".join(sorted(entry.value for entry in candidates))
-            raise self._unusable(name, f"two packages register it: {values}; uninstall one")
+            raise self.unusable(name, f"two packages register it: {values}; uninstall one")
         entry = candidates[0]
         try:
             spec = entry.load()
@@ -163,10 +172,10 @@ class SpecRegistry(Generic[SpecT]):
             raise
         except BaseException as error:  # sys.exit() too: it must not end the check of others
             reason = f"its spec {entry.value} cannot be imported: {type(error).__name__}: {error}"
-            raise self._unusable(name, reason) from error
+            raise self.unusable(name, reason) from error
         if not self._is_spec(spec):
             reason = f"{entry.value} is no {self.kind} spec; its package must be corrected"
-            raise self._unusable(name, reason)
+            raise self.unusable(name, reason)
         loaded: SpecT = spec
         return loaded
 

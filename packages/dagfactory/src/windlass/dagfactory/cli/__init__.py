@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from windlass.dagfactory.cli import graph, registry, stubs, validate
+from windlass.dagfactory.cli import graph, registry, schema, stubs, validate
 
 __all__ = ["app", "main"]
 
@@ -21,6 +21,7 @@ for _command in (
     validate.validate,
     stubs.stubs,
     registry.registry,
+    schema.schema,
     graph.graph,
 ):
     app.command(_command.__name__)(_command)

@@ -11,7 +11,7 @@ import typer
 from windlass.dagfactory.diagnostics import Diagnostic
 from windlass.dagfactory.discovery import ConfigFile, Unreadable, discover
 
-__all__ = ["FAILURE", "MISUSE", "count", "fail", "find_configs", "misuse", "progress"]
+__all__ = ["FAILURE", "MISUSE", "count", "fail", "find_configs", "misuse", "progress", "write"]
 
 FAILURE, MISUSE = 1, 2
 
@@ -31,6 +31,18 @@ def misuse(message: str) -> NoReturn:
     """End because the command line asks for what cannot be."""
     progress(message)
     raise typer.Exit(MISUSE)
+
+
+def write(text: str, out: Path | None) -> None:
+    """Write what a command makes to a file, telling so, or on stdout."""
+    if out is None:
+        typer.echo(text)
+        return
+    try:
+        out.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        fail(f"{out} cannot be written: {error.strerror}")
+    progress(f"{out} written")
 
 
 def count(number: int, noun: str) -> str:

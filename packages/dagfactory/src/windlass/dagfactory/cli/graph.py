@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from windlass.dagfactory.cli.common import FAILURE, count, fail, find_configs, misuse, progress
+from windlass.dagfactory.cli.common import FAILURE, count, fail, find_configs, misuse, write
 
 __all__ = ["Picture", "graph"]
 
@@ -57,16 +57,5 @@ def graph(
         text = json.dumps(drawn.as_dict(), indent=2)
     else:
         text = to_svg(drawn) if picture is Picture.SVG else to_mermaid(drawn)
-    _write(text.rstrip("\n"), out)
+    write(text.rstrip("\n"), out)
     raise typer.Exit(FAILURE if diagnostics else 0)
-
-
-def _write(text: str, out: Path | None) -> None:
-    if out is None:
-        typer.echo(text)
-        return
-    try:
-        out.write_text(f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        fail(f"{out} cannot be written: {error.strerror}")
-    progress(f"{out} written")
