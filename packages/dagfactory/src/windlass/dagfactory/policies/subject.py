@@ -60,6 +60,10 @@ def subject_of(context: Mapping[str, Any]) -> Subject:
         ti.task_id,
         None if ti.map_index is None or ti.map_index < 0 else ti.map_index,
         ti.try_number,
-        state=None if getattr(ti, "state", None) is None else str(ti.state),
+        state=_text(getattr(ti, "state", None)),
         error_type=type(error).__name__ if isinstance(error, BaseException) else None,
     )
+
+
+def _text(state: Any) -> str | None:
+    return None if state is None else str(getattr(state, "value", state))
