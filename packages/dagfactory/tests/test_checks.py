@@ -158,7 +158,7 @@ def test_a_long_chain_of_tasks_is_no_trouble(config: dict[str, Any]) -> None:
         {"url": "postgresql://me:{{ conn.db.password }}@db/sales"},
         {"secrets_backend": "vault"},
         {"dsn": "host=db user=me password={{ conn.db.password }}"},
-        {"dsn": "host=db user=me password=${DB_PASSWORD} dbname=x"},
+        {"dsn": "host=db user=me password=$${DB_PASSWORD} dbname=x"},
         {"dsn": "host=db user=me password= dbname=x"},
         {"sql": "select id from staff where password = %(password)s and token = $1"},
         {"sql": "select u.password, length(password) from staff u where u.password = v.password"},
@@ -176,7 +176,7 @@ def test_a_long_chain_of_tasks_is_no_trouble(config: dict[str, Any]) -> None:
         {"file": "eyJ.sales.csv"},
         {"headers": {"Authorization": "Bearer {{ conn.api.password }}"}},
         {"headers": {"Authorization": "{{ var.value.header }}"}},
-        {"headers": {"Authorization": "Basic ${BASIC}"}},
+        {"headers": {"Authorization": "Basic $${BASIC}"}},
         {"authorization": "none"},
     ],
 )

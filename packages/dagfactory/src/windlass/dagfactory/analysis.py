@@ -6,20 +6,23 @@ The command line, the stubs that Airflow parses and the loader all go through `a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from windlass.dagfactory.checks import ENOUGH, Call, run_checks
+from windlass.dagfactory.checks.secrets import check_secrets, redact
 from windlass.dagfactory.diagnostics import Code, Diagnostic, Finding
 from windlass.dagfactory.discovery import ConfigFile, is_config_name
 from windlass.dagfactory.document import Document, Problem, parse_document, read_bytes, suffix_of
 from windlass.dagfactory.errors import ConfigError
+from windlass.dagfactory.layers import ChainReader, Resolved, resolve
 from windlass.dagfactory.model import DagConfig, model_findings
 from windlass.dagfactory.registry import Registry, default_registry
 
-__all__ = ["Analysis", "analyse", "analyse_all", "analyse_bytes"]
+__all__ = ["Analysis", "analyse", "analyse_all", "analyse_bytes", "check_defaults"]
 
 
 @dataclass(frozen=True)
@@ -28,28 +31,38 @@ class Analysis:
 
     Attributes:
         file: Which config.
-        document: Its text and plain data.
+        resolved: The files that have a share in it, folders' defaults too, and what they say together.
         config: The model, or None if the config does not fit it.
         calls: How to construct the operators of the tasks whose operator and args are right.
-        findings: What is wrong beyond malformed JSON.
+        findings: What is wrong beyond what is wrong with each file by itself.
     """
 
     file: ConfigFile
-    document: Document
+    resolved: Resolved
     config: DagConfig | None
     calls: Mapping[str, Call] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     @property
+    def document(self) -> Document:
+        """The config's own text and plain data."""
+        return self.resolved.layers[-1].document
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What holds: the config's data over its folders' defaults, with variables replaced."""
+        return self.resolved.data
+
+    @property
     def sound(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.findings and not self.document.problems
+        return not self.findings and self.resolved.sound
 
     def diagnostics(self, extra: Sequence[Finding] = ()) -> list[Diagnostic]:
-        """Locate every mistake, those in `extra` too, in the order of the file."""
+        """Locate every mistake, those in `extra` too, in the order of files, farthest first, and lines."""
         if self.sound and not extra:
             return []
-        return self.document.diagnostics(self.file.name, [*self.findings, *extra])
+        return self.resolved.diagnostics([*self.findings, *extra])
 
     def checked(self) -> DagConfig:
         """Return the config.
@@ -62,34 +75,50 @@ class Analysis:
         return self.config
 
 
-def analyse(file: ConfigFile, *, registry: Registry | None = None, also_in: Sequence[str] = ()) -> Analysis:
+def analyse(
+    file: ConfigFile,
+    *,
+    registry: Registry | None = None,
+    also_in: Sequence[str] = (),
+    folders: ChainReader | None = None,
+) -> Analysis:
     """Read and check one config file.
 
     Args:
         file: Which.
         registry: Where short operator names are looked up; what is installed by default.
         also_in: Other configs that claim the same DAG id.
+        folders: Reads folders' defaults; one for many configs reads each once.
     """
-    return analyse_bytes(read_bytes(file.path), file=file, registry=registry, also_in=also_in)
+    data = read_bytes(file.path)
+    return analyse_bytes(data, file=file, registry=registry, also_in=also_in, folders=folders)
 
 
 def analyse_bytes(
-    data: bytes | Problem, *, file: ConfigFile, registry: Registry | None = None, also_in: Sequence[str] = ()
+    data: bytes | Problem,
+    *,
+    file: ConfigFile,
+    registry: Registry | None = None,
+    also_in: Sequence[str] = (),
+    folders: ChainReader | None = None,
 ) -> Analysis:
     """Check the bytes of a config.
 
     Args:
         data: The file's bytes, or the problem that kept them from being read.
-        file: Which file they are from: its name binds the DAG id, its folder the config's files.
+        file: Which file they are from: its name binds the DAG id, its folder the config's files, and with
+            its root it tells whose defaults count.
         registry: Where short operator names are looked up; what is installed by default.
         also_in: Other configs that claim the same DAG id.
+        folders: Reads folders' defaults; one for many configs reads each once.
     """
     document = parse_document(data, suffix=suffix_of(file.path))
+    resolved = resolve(file, document, (folders or ChainReader(check_defaults)).chain(file))
     if not isinstance(document.data, dict):
-        return Analysis(file, document, None)
-    config, findings = _validate(document.data)
+        return Analysis(file, resolved, None)
+    config, findings = _validate(resolved.data)
     found, calls = run_checks(
-        document.data, folder=file.folder, expected_id=file.dag_name, registry=registry or default_registry()
+        resolved.data, folder=file.folder, expected_id=file.dag_name, registry=registry or default_registry()
     )
     findings += found
     if not is_config_name(file.path.rpartition("/")[2]):
@@ -97,7 +126,14 @@ def analyse_bytes(
         findings.append(Finding(Code.FILE_NAME, (), message, "rename the file"))
     if also_in:
         findings.append(_duplicate(also_in))
-    return Analysis(file, document, config, calls, tuple(findings))
+    return Analysis(file, resolved, config, calls, tuple(findings))
+
+
+def check_defaults(data: dict[str, Any]) -> list[Finding]:
+    """Find what is wrong with a folder's defaults by themselves: kinds and keys, not what goes with what."""
+    whole = {**data, "dag_id": "a_folder_v1", "tasks": {"any": {"operator": "any"}}}
+    found = [finding for finding in _validate(whole)[1] if finding.path and finding.path[0] in data]
+    return redact([*found, *islice(check_secrets(data), ENOUGH)], data)
 
 
 def _validate(data: dict[str, Any]) -> tuple[DagConfig | None, list[Finding]]:
@@ -122,7 +158,8 @@ def analyse_all(files: Iterable[ConfigFile], *, registry: Registry | None = None
     Returns:
         One analysis a file, in the order given.
     """
-    analyses = [analyse(file, registry=registry) for file in files]
+    folders = ChainReader(check_defaults)
+    analyses = [analyse(file, registry=registry, folders=folders) for file in files]
     claims: dict[str, list[Analysis]] = {}
     for analysis in analyses:
         claims.setdefault(_dag_id(analysis), []).append(analysis)
@@ -130,8 +167,7 @@ def analyse_all(files: Iterable[ConfigFile], *, registry: Registry | None = None
 
 
 def _dag_id(analysis: Analysis) -> str:
-    data = analysis.document.data
-    dag_id = data.get("dag_id") if isinstance(data, dict) else None
+    dag_id = analysis.data.get("dag_id")
     return dag_id if isinstance(dag_id, str) else analysis.file.dag_name
 
 
@@ -140,4 +176,4 @@ def _against(analysis: Analysis, claimants: list[Analysis]) -> Analysis:
     if not others:
         return analysis
     findings = (*analysis.findings, _duplicate(others))
-    return Analysis(analysis.file, analysis.document, analysis.config, analysis.calls, findings)
+    return replace(analysis, findings=findings)

@@ -1,7 +1,7 @@
-"""Which files are configs: `dag.json` in its DAG's folder, `NAME.dag.json` anywhere; `.yaml`, `.yml` alike."""
+"""Which files are configs: `dag.json` in its DAG's folder, `NAME.dag.json` anywhere; `.yaml` alike."""
 
 # A Path for each file would cost more than the rest of a refresh.
-# ruff: noqa: PTH100, PTH119, PTH122
+# ruff: noqa: PTH100, PTH119, PTH120, PTH122
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from pathlib import Path
 
 from windlass.dagfactory.diagnostics import Code, Diagnostic
 
-__all__ = ["ConfigFile", "Discovery", "Unreadable", "absolute", "discover", "is_config_name", "same_names"]
+__all__ = [
+    "DEFAULTS_NAMES",
+    "ConfigFile",
+    "Discovery",
+    "Unreadable",
+    "absolute",
+    "discover",
+    "is_config_name",
+    "same_names",
+]
 
 SUFFIXES = (".json", ".yaml", ".yml")
 _ALONE = tuple(f"dag{suffix}" for suffix in SUFFIXES)
 _NAMED = tuple(f".dag{suffix}" for suffix in SUFFIXES)
+DEFAULTS_NAMES = tuple(f"defaults{suffix}" for suffix in SUFFIXES)
 _LEADS_OUT = "it leads out of the folder of configs; put the file itself there, or name its path"
 
 
@@ -28,17 +38,32 @@ class ConfigFile:
     Attributes:
         name: Path relative to the folder searched, with slashes: how people and stubs know it.
         path: Where it is, absolute, links not followed.
+        root: The folder, absolute, from which on down folders' defaults count. By default the one that `name`
+            is relative to, or the config's own folder if it is relative to none.
         dag_name: The name of its folder (`dag.json`) or file (`NAME.dag.json`).
     """
 
     name: str
     path: str
+    root: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.root:
+            relative = self.path.endswith(f"/{self.name}")
+            root = self.path[: -len(self.name) - 1] if relative else os.path.dirname(self.path)
+            object.__setattr__(self, "root", root or "/")
 
     @classmethod
-    def at(cls, path: str | os.PathLike[str], *, name: str | None = None) -> ConfigFile:
+    def at(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        root: str | os.PathLike[str] | None = None,
+    ) -> ConfigFile:
         """Describe the config at a path, shown as `name` or as it is given."""
         shown = os.fspath(path)
-        return cls(name or Path(shown).as_posix(), absolute(shown))
+        return cls(name or Path(shown).as_posix(), absolute(shown), "" if root is None else absolute(root))
 
     @property
     def folder(self) -> Path:
@@ -75,10 +100,12 @@ class Discovery:
     Attributes:
         configs: All configs, sorted by name.
         unreadable: Folders that could not be listed, names that are no UTF-8, configs outside the folder.
+        defaults: Paths of all files of folders' defaults, sorted.
     """
 
     configs: list[ConfigFile] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
+    defaults: list[str] = field(default_factory=list)
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
@@ -113,8 +140,8 @@ def discover(root: str | os.PathLike[str]) -> Discovery:
     while folders:
         links = _Links()
         for path, name in folders:
-            here = Discovery(unreadable=found.unreadable)
-            _search(path, name, here, links)
+            here = Discovery(unreadable=found.unreadable, defaults=found.defaults)
+            _search(path, name, top, here, links)
             _keep(here.configs, found, inside=_contains(real_top, os.path.realpath(path)))
         for config in links.configs:
             _keep([config], found, inside=_contains(real_top, os.path.realpath(config.path)))
@@ -125,6 +152,7 @@ def discover(root: str | os.PathLike[str]) -> Discovery:
                 seen.add(real)
                 folders.append((path, name))
     found.configs.sort(key=lambda config: config.name)
+    found.defaults.sort()
     return found
 
 
@@ -156,7 +184,7 @@ def _is_left_out(folder_name: str) -> bool:
     return folder_name.startswith(".") or folder_name in ("__pycache__", "node_modules")
 
 
-def _search(path: str, name: str, found: Discovery, links: _Links) -> None:
+def _search(path: str, name: str, top: str, found: Discovery, links: _Links) -> None:
     """Search a folder and the real folders below it; collect linked folders and configs for later."""
     pending = [(path, name)]
     while pending:
@@ -164,7 +192,7 @@ def _search(path: str, name: str, found: Discovery, links: _Links) -> None:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    _look_at(entry, prefix + entry.name, found, pending, links)
+                    _look_at(entry, prefix + entry.name, top, found, pending, links)
         except OSError as error:
             found.unreadable.append(Unreadable(prefix.rstrip("/") or ".", error.strerror or str(error)))
 
@@ -172,6 +200,7 @@ def _search(path: str, name: str, found: Discovery, links: _Links) -> None:
 def _look_at(
     entry: os.DirEntry[str],
     name: str,
+    top: str,
     found: Discovery,
     pending: list[tuple[str, str]],
     links: _Links,
@@ -181,8 +210,10 @@ def _look_at(
             shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             found.unreadable.append(Unreadable(shown, "its name is no UTF-8; rename it"))
         elif not entry.is_dir():
-            (links if entry.is_symlink() else found).configs.append(ConfigFile(name, entry.path))
+            (links if entry.is_symlink() else found).configs.append(ConfigFile(name, entry.path, top))
             return
+    elif entry.name in DEFAULTS_NAMES:
+        found.defaults.append(entry.path)
     if entry.is_dir(follow_symlinks=False):
         if not _is_left_out(entry.name):
             pending.append((entry.path, name + "/"))

@@ -27,13 +27,14 @@ def validate_configs(
         registry: Where short operator names are looked up; what is installed by default.
 
     Returns:
-        One analysis a file, and the diagnostics of all, in the order of files and lines.
+        One analysis a file, and the diagnostics of all, in the order of files and lines; those of folders'
+        defaults once, however many configs are below.
     """
     analyses = analyse_all(files, registry=registry)
     diagnostics: list[Diagnostic] = []
     for analysis in analyses:
         diagnostics.extend(analysis.diagnostics() or _refusals(analysis))
-    return analyses, diagnostics
+    return analyses, list(dict.fromkeys(diagnostics))
 
 
 def _refusals(analysis: Analysis) -> list[Diagnostic]:

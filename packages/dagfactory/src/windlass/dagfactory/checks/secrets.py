@@ -9,7 +9,7 @@ from typing import Any
 
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
 
-__all__ = ["check_secrets", "redact"]
+__all__ = ["check_secrets", "names_secret", "redact"]
 
 _KEY = re.compile(
     r"(?:\A|[_-])(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)\Z",
@@ -51,13 +51,43 @@ _DSN = re.compile(
 )
 
 
+_HOLDERS = frozenset(
+    {
+        "args",
+        "executor_config",
+        "expand",
+        "expand_kwargs",
+        "inlets",
+        "outlets",
+        "owner_links",
+        "params",
+        "schedule",
+    }
+)
+
+
 def check_secrets(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Look in args and params for literals under keys that name secrets, and for texts that hold one."""
-    yield from _walk(data.get("params"), ("params",))
-    tasks = data.get("tasks")
-    for task_id, task in tasks.items() if isinstance(tasks, dict) else ():
-        if isinstance(task, dict):
-            yield from _walk(task.get("args"), ("tasks", task_id, "args"))
+    """Look where values are the user's own for keys that name secrets, and for texts that hold one."""
+    yield from _look(data, ())
+
+
+def _look(value: Any, path: JsonPath) -> Iterator[Finding]:
+    """Find the args, params and assets of a config, at any level."""
+    if isinstance(value, dict):
+        chosen = path[-1:] in (("tasks",), ("operators",))  # their keys are names that users chose
+        for key, inner in value.items():
+            if key in _HOLDERS and not chosen:
+                yield from _walk(inner, (*path, key))
+            else:
+                yield from _look(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _look(inner, (*path, index))
+
+
+def names_secret(name: str) -> bool:
+    """Tell whether a key or variable is named as secrets are."""
+    return _KEY.search(_WORD_BREAK.sub("_", name)) is not None
 
 
 def _walk(value: Any, path: JsonPath) -> Iterator[Finding]:
@@ -73,7 +103,7 @@ def _walk(value: Any, path: JsonPath) -> Iterator[Finding]:
 
 def _check_text(value: str, path: JsonPath) -> Iterator[Finding]:
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    if value and _KEY.search(_WORD_BREAK.sub("_", key)) and not _TEMPLATE.match(value):
+    if value and names_secret(key) and not _TEMPLATE.match(value):
         yield Finding(Code.SECRET_VALUE, path, f'the value of "{key}" looks like a secret')
     elif "://" in value and _URL.search(value):
         yield Finding(Code.SECRET_IN_URL, path, f'"{key}" holds a URL with a password')

@@ -46,6 +46,8 @@ class Code(StrEnum):
     SCHEMA_VERSION = "WDF108"
     NO_TASKS = "WDF109"
     TASK_ID = "WDF110"
+    PARAM = "WDF111"
+    ASSET = "WDF112"
 
     CRON = "WDF201"
     TIME_ZONE = "WDF202"
@@ -57,6 +59,13 @@ class Code(StrEnum):
     REPEATED_DEPENDENCY = "WDF208"
     DATE_ORDER = "WDF209"
     SCHEDULE_SETTINGS = "WDF210"
+    DUPLICATE_TASK_ID = "WDF211"
+    GROUP_MISUSE = "WDF212"
+    SETUP_TEARDOWN = "WDF213"
+    TRIGGER_RULE = "WDF214"
+    ASSET_CONFLICT = "WDF215"
+    TIMETABLE = "WDF216"
+    RETRY_EXCEPTION = "WDF217"
 
     UNKNOWN_OPERATOR = "WDF301"
     UNUSABLE_OPERATOR = "WDF302"
@@ -65,15 +74,26 @@ class Code(StrEnum):
     INVALID_PARAMETER = "WDF305"
     MISPLACED_SETTING = "WDF306"
     REFUSED_BY_OPERATOR = "WDF307"
+    MAPPED_TWICE = "WDF308"
 
     PATH_ESCAPE = "WDF401"
     FILE_NOT_FOUND = "WDF402"
     NOT_A_FILE = "WDF403"
+    TWO_DEFAULTS = "WDF404"
+    NOT_A_DEFAULT = "WDF405"
 
     SECRET_VALUE = "WDF501"  # noqa: S105 - a code, no secret
     SECRET_IN_URL = "WDF502"  # noqa: S105 - a code, no secret
 
     REFUSED_BY_AIRFLOW = "WDF601"
+
+    UNKNOWN_NOTIFIER = "WDF801"
+    UNUSABLE_NOTIFIER = "WDF802"
+    NOTIFIER_PARAMETER = "WDF803"
+
+    UNDECLARED_VARIABLE = "WDF701"
+    VARIABLE_NOT_SET = "WDF702"
+    SECRET_VARIABLE = "WDF705"  # noqa: S105 - a code, no secret
 
 
 @dataclass(frozen=True)
@@ -154,6 +174,12 @@ _TABLE = (
     CodeInfo(
         Code.TASK_ID, "Not a task id", "Begin with a letter; then letters, digits, _ and -, at most 200."
     ),
+    CodeInfo(
+        Code.PARAM,
+        "A param that does not fit its own description",
+        "Correct the JSON Schema or the default; a plain object goes under default.",
+    ),
+    CodeInfo(Code.ASSET, "Not an asset", "Write a name or a URI that Airflow takes."),
     CodeInfo(Code.CRON, "Not a schedule", "Write five cron fields, a preset such as @daily, or null."),
     CodeInfo(Code.TIME_ZONE, "Not a time zone", "Write a name of the IANA database such as Europe/Berlin."),
     CodeInfo(
@@ -170,6 +196,35 @@ _TABLE = (
     CodeInfo(Code.REPEATED_DEPENDENCY, "A dependency listed twice", "Remove one."),
     CodeInfo(Code.DATE_ORDER, "The end lies before the start", "Correct start_date or end_date."),
     CodeInfo(Code.SCHEDULE_SETTINGS, "Settings that the schedule does not allow", "Follow the message."),
+    CodeInfo(
+        Code.DUPLICATE_TASK_ID,
+        "Two tasks or groups have one id",
+        "Rename one, or leave prefix_group_id of its group true.",
+    ),
+    CodeInfo(Code.GROUP_MISUSE, "A group where a task is meant", "Name one of the group's tasks."),
+    CodeInfo(
+        Code.SETUP_TEARDOWN,
+        "A setup or teardown that contradicts itself",
+        "Make it one of the two, without a trigger rule for a teardown.",
+    ),
+    CodeInfo(
+        Code.TRIGGER_RULE, "A trigger rule that Airflow refuses here", "Leave it out, or follow the message."
+    ),
+    CodeInfo(
+        Code.ASSET_CONFLICT,
+        "One asset, described in two ways",
+        "Write its URI and group the same everywhere, or give the other one a name of its own.",
+    ),
+    CodeInfo(
+        Code.TIMETABLE,
+        "A timetable that cannot be used",
+        "Name a timetable class that Airflow or a plugin has, with the arguments it takes.",
+    ),
+    CodeInfo(
+        Code.RETRY_EXCEPTION,
+        "Not an exception class",
+        "Write the import path of an exception class, or the name of one of Python's own.",
+    ),
     CodeInfo(
         Code.UNKNOWN_OPERATOR,
         "An unknown operator",
@@ -188,6 +243,11 @@ _TABLE = (
         Code.REFUSED_BY_OPERATOR, "The operator refuses its parameters", "Follow the operator's message."
     ),
     CodeInfo(
+        Code.MAPPED_TWICE,
+        "A parameter with two sources in a mapped task",
+        "Keep it in one place: args for all instances, expand or expand_kwargs for each.",
+    ),
+    CodeInfo(
         Code.PATH_ESCAPE, "A path outside the config's folder", "Keep files beside or below the config."
     ),
     CodeInfo(
@@ -196,6 +256,12 @@ _TABLE = (
         "Correct the name, or add the file beside the config.",
     ),
     CodeInfo(Code.NOT_A_FILE, "Not a readable file", "Name a regular file that Airflow may read."),
+    CodeInfo(
+        Code.TWO_DEFAULTS, "Two files of defaults in one folder", "Keep one of them, with what both say."
+    ),
+    CodeInfo(
+        Code.NOT_A_DEFAULT, "A key that no folder's defaults can set", "Write it in each config instead."
+    ),
     CodeInfo(
         Code.SECRET_VALUE,
         "What looks like a secret",
@@ -209,6 +275,30 @@ _TABLE = (
         quotes_source=False,
     ),
     CodeInfo(Code.REFUSED_BY_AIRFLOW, "Airflow refuses the DAG", "Follow Airflow's message."),
+    CodeInfo(
+        Code.UNKNOWN_NOTIFIER,
+        "An unknown notifier",
+        "Use a registered name or a class path; install the package that registers the name.",
+    ),
+    CodeInfo(
+        Code.UNUSABLE_NOTIFIER, "A notifier that cannot be used", "Install what it needs, or correct it."
+    ),
+    CodeInfo(Code.NOTIFIER_PARAMETER, "A notifier parameter that does not fit", "Follow the message."),
+    CodeInfo(
+        Code.UNDECLARED_VARIABLE,
+        "A variable that is not declared",
+        "Name it under variables, or write $${NAME} for the shell's own.",
+    ),
+    CodeInfo(
+        Code.VARIABLE_NOT_SET,
+        "A declared variable without a value",
+        "Set it in the environment of Airflow's processes and of this command.",
+    ),
+    CodeInfo(
+        Code.SECRET_VARIABLE,
+        "A variable that is named as a secret",
+        "Store the secret in an Airflow connection and name that.",
+    ),
 )
 
 CODES = MappingProxyType({info.code: info for info in _TABLE})

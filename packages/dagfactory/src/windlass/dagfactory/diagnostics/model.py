@@ -26,6 +26,7 @@ class Finding:
         message: What is wrong.
         suggestion: What to write instead, if that can be guessed.
         at: Whether the key or the value is to be shown.
+        inside: Where in a value that is a string: the first character and how many. None: all of it.
     """
 
     code: Code
@@ -33,6 +34,7 @@ class Finding:
     message: str
     suggestion: str | None = None
     at: Literal["key", "value"] = "value"
+    inside: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

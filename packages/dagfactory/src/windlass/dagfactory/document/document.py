@@ -10,6 +10,7 @@ from typing import Any
 
 from windlass.dagfactory.diagnostics import CODES, Code, Diagnostic, Finding, JsonPath, json_path
 from windlass.dagfactory.document.scan import Problem, Scan, Span, scan
+from windlass.dagfactory.document.strings import find_character
 
 __all__ = ["BOM", "Document"]
 
@@ -84,15 +85,27 @@ class Document:
             All of them; lines that hold a secret are not quoted.
         """
         spans = [(p.code, p.span, p.path, p.message, p.suggestion) for p in self.problems]
-        spans += [
-            (f.code, self.span(f.path, at_key=f.at == "key"), f.path, f.message, f.suggestion)
-            for f in findings
-        ]
+        spans += [(f.code, self._span_of(f), f.path, f.message, f.suggestion) for f in findings]
         spans.sort(key=lambda entry: (entry[1][0], entry[0]))
         secret = {
             self.line_and_column(span[0])[0] for code, span, *_ in spans if not CODES[code].quotes_source
         }
         return [self._diagnostic(file, secret, *entry) for entry in spans]
+
+    def _span_of(self, finding: Finding) -> Span:
+        whole = self.span(finding.path, at_key=finding.at == "key")
+        exact = self._scan.values.get(finding.path) if finding.inside else None
+        if finding.inside is None or exact is None:
+            return whole
+        value: Any = self.data
+        for part in finding.path:
+            value = value[part]
+        first, count = finding.inside
+        ends = (
+            find_character(self.text, whole, value, first),
+            find_character(self.text, whole, value, first + count - 1),
+        )
+        return whole if ends[0] is None or ends[1] is None else (ends[0], ends[1] + 1)
 
     def _diagnostic(
         self,

@@ -12,14 +12,12 @@ import re
 from typing import Any
 
 from yaml import YAMLError
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
     DocumentStartEvent,
-    Event,
     MappingStartEvent,
-    NodeEvent,
     ScalarEvent,
     StreamEndEvent,
 )
@@ -138,11 +136,11 @@ class _Scanner:
             self.result.values[path] = event.start_mark.index, end.end_mark.index
         return value
 
-    def too_deep(self, event: Event, path: JsonPath) -> None:
+    def too_deep(self, event: Any, path: JsonPath) -> None:
         self.report(Code.TOO_DEEP, _span(event), path, f"nested deeper than {MAX_DEPTH} levels")
         raise _Stop
 
-    def mapping(self, path: JsonPath, depth: int) -> tuple[dict[str, Any], Event]:
+    def mapping(self, path: JsonPath, depth: int) -> tuple[dict[str, Any], Any]:
         found: dict[str, Any] = {}
         first: dict[str, Span] = {}
         while not isinstance(event := self.next(), CollectionEndEvent):
@@ -161,7 +159,7 @@ class _Scanner:
                 found[key] = self.value(self.next(), (*path, key), depth)
         return found, event
 
-    def sequence(self, path: JsonPath, depth: int) -> tuple[list[Any], Event]:
+    def sequence(self, path: JsonPath, depth: int) -> tuple[list[Any], Any]:
         found: list[Any] = []
         while not isinstance(event := self.next(), CollectionEndEvent):
             found.append(self.value(event, (*path, len(found)), depth))
@@ -247,7 +245,7 @@ class _Scanner:
         return value
 
 
-def _span(event: Event | NodeEvent) -> Span:
+def _span(event: Any) -> Span:
     return event.start_mark.index, event.end_mark.index
 
 

@@ -1,0 +1,10 @@
+"""What holds for a config: folders' defaults, outermost first, then its own words, variables filled in."""
+
+from __future__ import annotations
+
+from windlass.dagfactory.layers.chain import Chain, ChainReader
+from windlass.dagfactory.layers.layer import Layer, is_defaults_name
+from windlass.dagfactory.layers.merge import merge
+from windlass.dagfactory.layers.resolved import Resolved, resolve
+
+__all__ = ["Chain", "ChainReader", "Layer", "Resolved", "is_defaults_name", "merge", "resolve"]
