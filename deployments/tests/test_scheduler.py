@@ -16,7 +16,7 @@ from windlass.deployments.testing import Api, Stack, wait_until
 from windlass.warehouse.connection import connect
 from windlass.warehouse.embedded import EmbeddedPostgres
 
-GALLERY = project_root(Path(__file__).parent) / "examples" / "intermediate"
+GALLERY = project_root(Path(__file__).parent) / "examples"
 
 pytestmark = [
     pytest.mark.integration,
@@ -71,7 +71,8 @@ def write_config(folder: Path) -> None:
 def airflow(_module_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A stack that was left running, with the gallery and a task that a test can make fail and wait."""
     folder = tmp_path_factory.mktemp("configs")
-    shutil.copytree(GALLERY, folder / "gallery")
+    for level in ("intermediate", "advanced"):
+        shutil.copytree(GALLERY / level, folder / level)
     write_config(folder / DAG_ID)
     done = _module_stack.run("demo", "--config", str(folder), "--dag-id", DAG_ID, "--keep")
     assert done.code == 0, done.out + done.err
@@ -84,6 +85,11 @@ def warehouse(airflow: Api, _module_stack: Stack) -> Iterator[psycopg.Connection
     server = EmbeddedPostgres(_module_stack.layout.postgres)
     with connect(server.dsn("warehouse"), autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def inbox(airflow: Api, _module_stack: Stack) -> Path:
+    return _module_stack.layout.inbox / "demo_event_driven"
 
 
 class Work:
@@ -163,8 +169,8 @@ def test_a_task_cleared_while_it_runs_writes_once(airflow: Api, warehouse: psyco
     assert work.written() == [work.generation()]
 
 
-def run_example(airflow: Api, dag_id: str, run_id: str) -> None:
-    airflow.trigger(dag_id, run_id)
+def run_example(airflow: Api, dag_id: str, run_id: str, **given: Any) -> None:
+    airflow.trigger(dag_id, run_id, **given)
     wait_until(lambda: airflow.run_state(dag_id, run_id) in {"success", "failed"})
     assert airflow.run_state(dag_id, run_id) == "success", airflow.task_states(dag_id, run_id)
 
@@ -218,3 +224,65 @@ def test_the_scd2_example_keeps_the_history_that_was_and_keeps_it_once(
     assert warehouse.execute(kept).fetchall() == rows
     again = airflow.result(dag_id, "manual__second", "keep_late_tuesday")
     assert [again[name] for name in ("inserted", "changed", "deleted", "reappeared")] == [0, 0, 0, 0]
+
+
+def test_the_parallel_example_publishes_only_what_agrees(
+    airflow: Api, warehouse: psycopg.Connection[Any]
+) -> None:
+    dag_id = "demo_parallel_processing_v1"
+    published = "select year, orders, revenue from demo_parallel_processing.published_year order by year"
+    sold = (
+        "select extract(year from sold_on)::integer, count(*), sum(quantity * unit_price) from source.sale "
+        "group by 1 order by 1"
+    )
+    run_example(airflow, dag_id, "manual__first")
+    rows = warehouse.execute(published).fetchall()
+    assert rows == warehouse.execute(sold).fetchall()
+    assert len(rows) > 1
+    states = airflow.task_states(dag_id, "manual__first")
+    assert (states["publish"], states["set_aside"], states["report"]) == ("success", "skipped", "success")
+    instances = warehouse.execute("select map_index from demo_parallel_processing.year_sum order by year")
+    assert [index for (index,) in instances] == list(range(len(rows)))
+
+    run_example(airflow, dag_id, "manual__second", conf={"least_orders": 1_000_000})
+    states = airflow.task_states(dag_id, "manual__second")
+    assert (states["publish"], states["set_aside"], states["report"]) == ("skipped", "success", "success")
+    assert warehouse.execute(published).fetchall() == rows
+    outcomes = warehouse.execute("select outcome from demo_parallel_processing.outcome order by run_id")
+    assert outcomes.fetchall() == [("published",), ("set aside",)]
+
+
+def test_the_cross_dag_example_waits_triggers_and_updates(
+    airflow: Api, warehouse: psycopg.Connection[Any]
+) -> None:
+    dag_id, ranking = "demo_cross_dag_dependency_v1", "demo_cross_dag_ranking_v1"
+    seen = "select min(runs_seen), count(*) from demo_cross_dag.ranking"
+    for run, name in enumerate(["manual__first", "manual__second"], 1):
+        run_example(airflow, dag_id, name, logical_date=f"2026-01-0{run}T05:00:00Z")
+        (compared,) = airflow.result(dag_id, name, "compare")["result"]
+        assert (compared["agree"], compared["orders"]) == (True, 1000)
+        wait_until(lambda run=run: (warehouse.execute(seen).fetchone() or (0,))[0] == run)
+    totals = warehouse.execute("select landed_by, orders from demo_cross_dag.total order by 1").fetchall()
+    assert totals == [("manual__first", 1000), ("manual__second", 1000)]
+    assert [name.partition("__")[0] for name in airflow.run_ids(ranking)] == ["asset_triggered"] * 2
+
+
+def test_the_event_driven_example_loads_each_file_exactly_once(
+    airflow: Api, warehouse: psycopg.Connection[Any], inbox: Path
+) -> None:
+    dag_id = "demo_event_driven_pipeline_v1"
+    runs = 0
+    # A run takes what has arrived when the first file is seen; what comes meanwhile is the next one's.
+    while runs < 2 or list(inbox.glob("*.csv")):
+        runs += 1
+        run_example(airflow, dag_id, f"manual__{runs}", logical_date=f"2026-01-0{runs}T05:00:00Z")
+        assert airflow.task_states(dag_id, f"manual__{runs}")["await_files"] == "success"
+        (counted,) = airflow.result(dag_id, f"manual__{runs}", "count")["result"]
+        assert counted["lines"] == counted["different_lines"]
+        assert runs < 9
+    counted = warehouse.execute(
+        "select count(*), count(distinct (delivery, line)), count(distinct delivery) "
+        "from demo_event_driven.delivered_sale"
+    )
+    assert counted.fetchone() == (500 * runs, 500 * runs, 5 * runs)
+    assert len(list((inbox / "done").glob("*.csv"))) == 6 * runs

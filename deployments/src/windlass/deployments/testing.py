@@ -133,10 +133,18 @@ class Api:
             client.headers["Authorization"] = f"Bearer {token}"
             yield cls(client)
 
-    def trigger(self, dag_id: str, run_id: str, *, logical_date: str | None = None) -> None:
+    def trigger(
+        self,
+        dag_id: str,
+        run_id: str,
+        *,
+        logical_date: str | None = None,
+        conf: dict[str, Any] | None = None,
+    ) -> None:
         """Have a DAG run, paused or not."""
         self._call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
-        self._call("POST", f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": logical_date})
+        wanted = {"dag_run_id": run_id, "logical_date": logical_date, "conf": conf or {}}
+        self._call("POST", f"/dags/{dag_id}/dagRuns", wanted)
 
     def run_ids(self, dag_id: str) -> list[str]:
         """The DAG's runs."""

@@ -99,7 +99,7 @@ class Host:
         api.arguments = ("api-server", "--apps", order.apps)
         # First, because it has the most to do; it needs no database until it is asked something.
         self._start(api)
-        _prepare_metadata(order.warehouse_dsn)
+        _prepare_metadata(order.warehouse_dsn, self._layout.inbox)
         from windlass.deployments.local import runs
 
         runs.give_up_unfinished()
@@ -211,7 +211,7 @@ class Host:
         raise _Ended
 
 
-def _prepare_metadata(warehouse_dsn: str) -> None:
+def _prepare_metadata(warehouse_dsn: str, inbox: Path) -> None:
     from airflow.models.connection import Connection
     from airflow.utils import db
     from airflow.utils.session import create_session
@@ -221,7 +221,15 @@ def _prepare_metadata(warehouse_dsn: str) -> None:
     db.initdb()
     given = conninfo_to_dict(warehouse_dsn)
     with create_session() as session:
-        session.execute(delete(Connection).where(Connection.conn_id == "warehouse_default"))
+        session.execute(delete(Connection).where(Connection.conn_id.in_(["warehouse_default", "inbox"])))
+        session.add(
+            Connection(
+                conn_id="inbox",
+                conn_type="fs",
+                description="The local stack's folder for files that arrive.",
+                extra={"path": str(inbox)},
+            )
+        )
         session.add(
             Connection(
                 conn_id="warehouse_default",

@@ -39,7 +39,7 @@ class Layout:
                 "Give a new or empty folder with --state-dir.",
             )
         self.stack_id()
-        for folder in (self.airflow_home, self.logs):
+        for folder in (self.airflow_home, self.logs, self.inbox):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o700)
 
@@ -72,6 +72,11 @@ class Layout:
     def postgres(self) -> Path:
         """The embedded server's data."""
         return self.root / "postgres"
+
+    @property
+    def inbox(self) -> Path:
+        """Where files arrive that DAGs wait for; the Airflow connection `inbox` leads there."""
+        return self.root / "inbox"
 
     @property
     def manifest(self) -> Path:

@@ -126,7 +126,13 @@ def _trigger(dag_id: str) -> tuple[str, list[str]]:
             model.is_paused = False
             # No run by schedule beside the demo's own, until the file is parsed again in ten minutes.
             model.next_dagrun_create_after = None
-    trigger_dag(dag_id, run_id=run_id, triggered_by=DagRunTriggeredByType.CLI)
+    trigger_dag(
+        dag_id,
+        run_id=run_id,
+        triggered_by=DagRunTriggeredByType.CLI,
+        # As the UI does: what waits for another DAG finds its run by this.
+        logical_date=datetime.now(UTC),
+    )
     return run_id, [task_id for task_id, *_ in _instances(dag_id, run_id)]
 
 
