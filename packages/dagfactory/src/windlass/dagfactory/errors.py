@@ -8,7 +8,9 @@ The whole tree::
     │   ├── UnknownOperatorError        no such short name or class
     │   ├── UnusableOperatorError       it is there, but cannot be imported or is no operator
     │   ├── UnknownNotifierError        the same of notifiers
-    │   └── UnusableNotifierError
+    │   ├── UnusableNotifierError
+    │   ├── UnknownTimetableError       the same of timetables, which go by class path only
+    │   └── UnusableTimetableError
     └── StubsError            stubs cannot be written or brought up to date
 
 Mistakes in a config are data (`windlass.dagfactory.diagnostics.Diagnostic`); `ConfigError` carries them where
@@ -30,8 +32,10 @@ __all__ = [
     "StubsError",
     "UnknownNotifierError",
     "UnknownOperatorError",
+    "UnknownTimetableError",
     "UnusableNotifierError",
     "UnusableOperatorError",
+    "UnusableTimetableError",
 ]
 
 
@@ -60,7 +64,7 @@ class RegistryError(DagFactoryError):
     """An operator or notifier cannot be offered to configs.
 
     Attributes:
-        kind: What it is: `operator` or `notifier`.
+        kind: What it is: `operator`, `notifier` or `timetable`.
         name: The short name or class path as the config has it.
         reason: Why, and what to do about it.
         suggestions: Near names that do exist.
@@ -96,6 +100,18 @@ class UnusableNotifierError(RegistryError):
     """The notifier's module fails to import, or what it names is no notifier."""
 
     kind = "notifier"
+
+
+class UnknownTimetableError(RegistryError):
+    """No class is called so."""
+
+    kind = "timetable"
+
+
+class UnusableTimetableError(RegistryError):
+    """The timetable's module fails to import, or what it names is no timetable."""
+
+    kind = "timetable"
 
 
 class StubsError(DagFactoryError):

@@ -70,7 +70,8 @@ def import_operator(path: str) -> type[BaseOperator]:
         UnknownOperatorError: The module or the class does not exist.
         UnusableOperatorError: The import fails, or the class is no operator.
     """
-    return import_class(path, "operator")
+    found: type[BaseOperator] = import_class(path, "operator")
+    return found
 
 
 def import_notifier(path: str) -> type[BaseNotifier]:
@@ -80,7 +81,8 @@ def import_notifier(path: str) -> type[BaseNotifier]:
         UnknownNotifierError: The module or the class does not exist.
         UnusableNotifierError: The import fails, or the class is no notifier.
     """
-    return import_class(path, "notifier")
+    found: type[BaseNotifier] = import_class(path, "notifier")
+    return found
 
 
 @cache
@@ -109,7 +111,7 @@ def import_class(path: str, kind: Kind) -> Any:
         raise unusable(path, f"its module cannot be imported: {type(error).__name__}: {error}") from error
     found = getattr(module, class_name, None)
     if found is None:
-        near = did_you_mean(class_name, [name for name in vars(module) if name[:1].isupper()])
+        near = did_you_mean(class_name, [name for name in dir(module) if name[:1].isupper()])
         reason = f"the module {module_name!r} has no {class_name!r}"
         raise unknown(path, reason, [near] if near else [])
     if not isinstance(found, type) or not _bases(kind) & set(found.__mro__):

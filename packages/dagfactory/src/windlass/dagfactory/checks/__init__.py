@@ -10,17 +10,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from windlass.dagfactory.checks.assets import check_assets
 from windlass.dagfactory.checks.files import check_file
-from windlass.dagfactory.checks.graph import check_graph
+from windlass.dagfactory.checks.graph import check_graph, edges_of
+from windlass.dagfactory.checks.lifecycle import check_lifecycle
 from windlass.dagfactory.checks.naming import check_names
-from windlass.dagfactory.checks.operators import Call, check_operator
+from windlass.dagfactory.checks.notify import check_notifiers
+from windlass.dagfactory.checks.operators import check_default_operators, check_operator, check_task
+from windlass.dagfactory.checks.params import check_params
 from windlass.dagfactory.checks.retry import check_retries
 from windlass.dagfactory.checks.schedule import check_schedule, zone
 from windlass.dagfactory.checks.secrets import check_secrets, redact
-from windlass.dagfactory.diagnostics import Finding
-from windlass.dagfactory.registry import Registry
+from windlass.dagfactory.checks.tree import Tree
+from windlass.dagfactory.checks.use import Call, Calls, Use
+from windlass.dagfactory.diagnostics import Finding, JsonPath
+from windlass.dagfactory.registry import Registry, notifier_registry
 
-__all__ = ["ENOUGH", "Call", "is_file_name", "run_checks", "zone"]
+__all__ = ["ENOUGH", "Call", "Calls", "is_file_name", "run_checks", "zone"]
 
 ENOUGH = 100
 """How many findings of one kind are reported of one config: a list of thousands helps nobody."""
@@ -28,7 +34,7 @@ ENOUGH = 100
 
 def run_checks(
     data: Mapping[str, Any], *, folder: Path, expected_id: str, registry: Registry
-) -> tuple[list[Finding], dict[str, Call]]:
+) -> tuple[list[Finding], Calls]:
     """Run all checks on one config.
 
     Args:
@@ -41,38 +47,62 @@ def run_checks(
         What is wrong, and how to construct each task's operator where nothing is.
     """
     findings: list[Finding] = []
+    tree = Tree.of(data.get("tasks"))
+    edges = edges_of(tree)
     for check in (
         check_schedule(data),
-        check_names(data, expected_id),
-        check_retries(data),
+        check_names(data, tree, expected_id),
+        check_retries(data, tree),
         check_secrets(data),
+        check_graph(tree, edges),
+        check_lifecycle(data, tree, edges),
+        check_assets(data, tree),
+        check_params(data),
+        check_notifiers(data, tree, notifier_registry()),
     ):
         findings.extend(islice(check, ENOUGH))
     doc = data.get("doc_md")
     if isinstance(doc, str) and is_file_name(doc):
         findings.extend(check_file(folder, doc, ("doc_md",)))
-    tasks = data.get("tasks")
-    calls: dict[str, Call] = {}
-    if isinstance(tasks, dict):
-        findings.extend(islice(check_graph(tasks), ENOUGH))
-        findings.extend(_check_operators(tasks, folder, registry, calls))
+    calls = Calls()
+    findings.extend(_check_operators(data, tree, folder, registry, calls))
     return redact(findings, data), calls
 
 
 def _check_operators(
-    tasks: Mapping[str, Any], folder: Path, registry: Registry, calls: dict[str, Call]
+    data: Mapping[str, Any], tree: Tree, folder: Path, registry: Registry, calls: Calls
 ) -> list[Finding]:
-    findings: list[Finding] = []
-    for task_id, task in tasks.items():
-        if isinstance(task, dict):
-            outcome = check_operator(task_id, task, folder, registry)
-            if isinstance(outcome, Call):
-                calls[task_id] = outcome
-            else:
-                findings.extend(outcome)
+    findings = check_default_operators(data, registry)
+    _check_compensation(data, (), folder, registry, calls, findings)
+    for node in tree.tasks():
+        outcome = check_task(node, data, folder, registry)
+        if isinstance(outcome, Call):
+            calls[node.node_id] = outcome
+        else:
+            findings.extend(outcome)
+        _check_compensation(node.entry, node.path, folder, registry, calls, findings)
         if len(findings) >= ENOUGH:
             break
-    return findings
+    return list(dict.fromkeys(findings))  # what defaults get wrong, every task of the operator reports
+
+
+def _check_compensation(
+    entry: Mapping[str, Any],
+    path: JsonPath,
+    folder: Path,
+    registry: Registry,
+    calls: Calls,
+    findings: list[Finding],
+) -> None:
+    given = entry.get("compensate")
+    name = given.get("operator") if isinstance(given, dict) else None
+    args = given.get("args", {}) if isinstance(given, dict) else None
+    if isinstance(name, str) and name and isinstance(args, dict):
+        outcome = check_operator(Use(name, (*path, "compensate"), args), folder, registry)
+        if isinstance(outcome, Call):
+            calls.compensations[path] = outcome
+        else:
+            findings.extend(outcome)
 
 
 def is_file_name(doc: str) -> bool:

@@ -1,40 +1,140 @@
-"""Do the dependencies make a graph that can run: every name known, no task waiting for itself."""
+"""Do dependencies make a graph that can run: names known, ids once, nothing waiting for itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from windlass.dagfactory.diagnostics import Code, Finding, did_you_mean
+from windlass.dagfactory.checks.tree import Node, Tree
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
 
-__all__ = ["check_graph"]
+__all__ = ["Edge", "check_graph", "edges_of"]
+
+_IN, _OUT = "\0in", "\0out"
 
 
-def check_graph(tasks: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check `depends_on` of all tasks."""
+@dataclass(frozen=True)
+class Edge:
+    """A dependency that a config states.
+
+    Attributes:
+        source: Id of the task or group that waits.
+        target: Id of the one waited for.
+        path: Where it says so.
+        key: Under which key: `depends_on`, `output_of` or `teardown`.
+    """
+
+    source: str
+    target: str
+    path: JsonPath
+    key: str
+
+
+def edges_of(tree: Tree) -> list[Edge]:
+    """List the dependencies whose both ends are there."""
+    edges: list[Edge] = []
+    for node in tree.nodes.values():
+        for key, name, path in _references(node):
+            target = node.scope.find(name)
+            if target is not None and target in tree.nodes:
+                edges.append(Edge(node.node_id, target, path, key))
+    return edges
+
+
+def check_graph(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
+    """Check ids and dependencies of all tasks and groups.
+
+    Args:
+        tree: The tasks and groups.
+        edges: Their dependencies.
+    """
+    for node in tree.repeated:
+        first = ".".join(str(part) for part in tree.nodes[node.node_id].path if part != "tasks")
+        message = f'the id "{node.node_id}" is taken by {first}'
+        suggestion = "rename it, or leave prefix_group_id of its group true"
+        yield Finding(Code.DUPLICATE_TASK_ID, node.path, message, suggestion, at="key")
+    for node in tree.nodes.values():
+        yield from _check_references(node, tree)
+    yield from _check_cycles(tree, edges)
+
+
+def _references(node: Node) -> Iterator[tuple[str, str, JsonPath]]:
+    """List what a node names: under which key, the name, and where."""
+    yield from _listed("depends_on", node.entry.get("depends_on"), (*node.path, "depends_on"))
+    if node.is_group:
+        return
+    teardown = node.entry.get("teardown")
+    if isinstance(teardown, dict):
+        yield from _listed("teardown", teardown.get("setups"), (*node.path, "teardown", "setups"))
+    else:
+        yield from _listed("teardown", teardown, (*node.path, "teardown"))
+    expand = node.entry.get("expand")
+    outputs: list[tuple[JsonPath, Any]] = [(("expand_kwargs",), node.entry.get("expand_kwargs"))]
+    if isinstance(expand, dict):
+        outputs += [(("expand", name), value) for name, value in expand.items()]
+    for place, value in outputs:
+        name = value.get("output_of") if isinstance(value, dict) else None
+        if isinstance(name, str):
+            yield "output_of", name, (*node.path, *place, "output_of")
+
+
+def _listed(key: str, names: Any, path: JsonPath) -> Iterator[tuple[str, str, JsonPath]]:
+    for index, name in enumerate(names if isinstance(names, list) else ()):
+        if isinstance(name, str):  # else the model has reported it
+            yield key, name, (*path, index)
+
+
+_SAID = {"depends_on": "depends on", "output_of": "takes the output of", "teardown": "cleans up after"}
+
+
+def _check_references(node: Node, tree: Tree) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for key, name, path in _references(node):
+        target = node.scope.find(name)
+        if target is None:
+            what = "group" if node.is_group else "task"
+            message = f'the {what} "{node.node_id}" {_SAID[key]} "{name}", which is not there'
+            yield Finding(Code.UNKNOWN_DEPENDENCY, path, message, did_you_mean(name, node.scope.names()))
+        elif key == "depends_on" and target in seen:
+            yield Finding(Code.REPEATED_DEPENDENCY, path, f'"{name}" is listed twice')
+        elif key != "depends_on" and target in tree.nodes and tree.nodes[target].is_group:
+            message = f'"{name}" is a group, and a task {_SAID[key]} a single task'
+            inside = [f'"{other.node_id}"' for other in tree.tasks() if other.parent == target]
+            suggestion = f"name one of its tasks: {', '.join(inside)}" if inside else None
+            yield Finding(Code.GROUP_MISUSE, path, message, suggestion)
+        elif key == "depends_on":
+            seen.add(target)
+
+
+def _check_cycles(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
+    """Find cycles where a group begins after what it depends on, and ends with the last of its tasks."""
+    grouped = any(node.is_group for node in tree.nodes.values())
     upstream: dict[str, list[str]] = {}
-    for task_id, task in tasks.items():
-        names = task.get("depends_on") if isinstance(task, dict) else None
-        known: dict[str, None] = {}
-        for index, name in enumerate(names if isinstance(names, list) else ()):
-            path = ("tasks", task_id, "depends_on", index)
-            if not isinstance(name, str):
-                continue  # the model has reported it
-            if name in known:
-                yield Finding(Code.REPEATED_DEPENDENCY, path, f'"{name}" is listed twice')
-            elif name in tasks:
-                known[name] = None
-            else:
-                message = f'the task "{task_id}" depends on "{name}", which is not there'
-                yield Finding(Code.UNKNOWN_DEPENDENCY, path, message, did_you_mean(name, list(tasks)))
-        upstream[task_id] = list(known)
+    for node in tree.nodes.values():
+        if node.is_group:
+            upstream[node.node_id + _IN] = [] if node.parent is None else [node.parent + _IN]
+            upstream[node.node_id + _OUT] = []
+        else:
+            upstream[node.node_id] = [] if node.parent is None else [node.parent + _IN]
+    if grouped:
+        for node in tree.nodes.values():
+            if node.parent is not None and not node.entry.get("teardown"):  # nothing waits for teardowns
+                upstream[node.parent + _OUT].append(node.node_id + (_OUT if node.is_group else ""))
+    places: dict[tuple[str, str], JsonPath] = {}
+    for edge in edges:
+        source = edge.source + (_IN if tree.nodes[edge.source].is_group else "")
+        target = edge.target + (_OUT if tree.nodes[edge.target].is_group else "")
+        if (source, target) not in places:
+            places[source, target] = edge.path
+            upstream[source].append(target)
+    order = {name: index for index, name in enumerate(upstream)}
     for cycle in _cycles(upstream):
-        yield _cycle_finding(cycle, tasks)
+        yield _cycle_finding(cycle, places, order)
 
 
 def _cycles(upstream: Mapping[str, list[str]]) -> Iterator[list[str]]:
-    """Find one cycle in every knot of tasks, each beginning with the task that the file names first."""
-    order = {task_id: index for index, task_id in enumerate(upstream)}
+    """Find one cycle in every knot of tasks."""
     done: set[str] = set()
     for start in upstream:
         if start in done:
@@ -50,22 +150,29 @@ def _cycles(upstream: Mapping[str, list[str]]) -> Iterator[list[str]]:
                 on_trail.discard(left)
                 done.add(left)
             elif following in on_trail:
-                cycle = trail[trail.index(following) :]
-                first = min(range(len(cycle)), key=lambda at: order[cycle[at]])
-                yield cycle[first:] + cycle[:first]
+                yield trail[trail.index(following) :]
             elif following not in done:
                 trail.append(following)
                 on_trail.add(following)
                 pending.append(iter(upstream[following]))
 
 
-def _cycle_finding(cycle: list[str], tasks: Mapping[str, Any]) -> Finding:
-    first, waits_for = cycle[0], cycle[1 % len(cycle)]
-    shown = " → ".join([*cycle, first])
+def _cycle_finding(
+    cycle: list[str], places: Mapping[tuple[str, str], JsonPath], order: Mapping[str, int]
+) -> Finding:
+    """Name a cycle from the dependency in it that the file states first."""
+    size = len(cycle)
+    stated = [at for at in range(size) if (cycle[at], cycle[(at + 1) % size]) in places]
+    first = min(stated, key=lambda at: order[cycle[at]])
+    turned = cycle[first:] + cycle[:first]
+    names = [name.partition("\0")[0] for name in turned]
+    shown = [name for index, name in enumerate(names) if index == 0 or name != names[index - 1]]
+    if len(shown) > 1 and shown[-1] == shown[0]:
+        shown.pop()
+    written = " → ".join([*shown, shown[0]])
     message = (
-        f"a task cannot depend on itself: {shown}"
-        if len(cycle) == 1
-        else f"tasks wait for each other: {shown}"
+        f"a task cannot depend on itself: {written}"
+        if len(shown) == 1
+        else f"tasks wait for each other: {written}"
     )
-    index = tasks[first]["depends_on"].index(waits_for)
-    return Finding(Code.CYCLE, ("tasks", first, "depends_on", index), f"{message} (→ reads: depends on)")
+    return Finding(Code.CYCLE, places[turned[0], turned[1 % size]], f"{message} (→ reads: depends on)")

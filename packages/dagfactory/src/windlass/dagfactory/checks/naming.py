@@ -6,19 +6,22 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from windlass.dagfactory.checks.tree import Tree
 from windlass.dagfactory.diagnostics import Code, Finding
 
 __all__ = ["check_names"]
 
 _DAG_ID = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+_v[0-9]+\Z")
+_LONGEST_ID = 250
 _TASK_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,199}\Z")
 
 
-def check_names(data: Mapping[str, Any], expected: str) -> Iterator[Finding]:
-    """Check the DAG id against the convention and the file's name, and the task ids.
+def check_names(data: Mapping[str, Any], tree: Tree, expected: str) -> Iterator[Finding]:
+    """Check the DAG id against the convention and the file's name, and the ids of tasks and groups.
 
     Args:
         data: The config.
+        tree: Its tasks and groups.
         expected: What the folder or file is named.
     """
     dag_id = data.get("dag_id")
@@ -31,7 +34,11 @@ def check_names(data: Mapping[str, Any], expected: str) -> Iterator[Finding]:
             yield Finding(
                 Code.FILE_NAME, ("dag_id",), message, f'rename one: the DAG to "{expected}", or the file'
             )
-    tasks = data.get("tasks")
-    for task_id in tasks if isinstance(tasks, dict) else ():
-        if not _TASK_ID.match(task_id):
-            yield Finding(Code.TASK_ID, ("tasks", task_id), f'"{task_id}" cannot be a task id', at="key")
+    for node in (*tree.nodes.values(), *tree.repeated):
+        name = str(node.path[-1])
+        if not _TASK_ID.match(name):
+            what = "group" if node.is_group else "task"
+            yield Finding(Code.TASK_ID, node.path, f'"{name}" cannot be a {what} id', at="key")
+        elif len(node.node_id) > _LONGEST_ID:
+            message = f'the id "{node.node_id}" is longer than {_LONGEST_ID} characters'
+            yield Finding(Code.TASK_ID, node.path, message, "shorten it, or a group's around it", at="key")

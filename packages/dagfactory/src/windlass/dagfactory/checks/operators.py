@@ -2,208 +2,191 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-
-from windlass.dagfactory.checks.files import check_file
-from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
-from windlass.dagfactory.errors import RegistryError, UnknownOperatorError, UnusableOperatorError
+from windlass.dagfactory.checks.mapping import check_mapped_spec, check_mapping, mapped_call
+from windlass.dagfactory.checks.parameters import (
+    Where,
+    check_files,
+    fits,
+    key_of,
+    missing,
+    model_finding,
+    parameter_names,
+    signature_findings,
+    unknown,
+    validated,
+)
+from windlass.dagfactory.checks.tree import Node
+from windlass.dagfactory.checks.use import Call, Calls, Output, Use
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
+from windlass.dagfactory.errors import RegistryError, UnknownOperatorError
+from windlass.dagfactory.model import setting_origins
 from windlass.dagfactory.registry import OperatorSpec, Registry, file_parameters, is_class_path
 
-__all__ = ["Call", "check_operator"]
-
-_BESIDE_ARGS = {
-    "retries": "retry",
-    "retry_delay": "retry",
-    "retry_exponential_backoff": "retry",
-    "max_retry_delay": "retry",
-    "retry_policy": "retry",
-    "execution_timeout": "timeout",
-    "trigger_rule": "trigger_rule",
-    "pool": "pool",
-    "priority_weight": "priority_weight",
-    "doc_md": "doc_md",
-}
-_OF_THE_DAG = {"owner": "owner", "start_date": "start_date", "end_date": "end_date", "params": "params"}
+__all__ = ["Call", "Calls", "check_default_operators", "check_operator", "check_task"]
 
 
-@dataclass(frozen=True)
-class Call:
-    """How a task's operator is to be constructed.
-
-    Attributes:
-        operator: Import path of the class.
-        arguments: Keyword arguments as the validated model holds them, only those the config sets.
-        files: Which of them name files in the config's folder.
-    """
-
-    operator: str
-    arguments: Mapping[str, Any]
-    files: frozenset[str] = field(default_factory=frozenset)
-
-
-def check_operator(
-    task_id: str, task: Mapping[str, Any], folder: Path, registry: Registry
-) -> Call | list[Finding]:
-    """Check a task's operator and args.
+def check_task(node: Node, data: Mapping[str, Any], folder: Path, registry: Registry) -> Call | list[Finding]:
+    """Check a task's operator with its args, those that defaults add and those it is mapped over.
 
     Args:
-        task_id: The task.
-        task: What the config says of it; may be wrong in any way.
+        node: The task.
+        data: The config, which has the defaults.
         folder: The config's folder.
         registry: Where short names are looked up.
 
     Returns:
         How to construct the operator, or what is wrong.
     """
-    operator, args = task.get("operator"), task.get("args", {})
-    if not isinstance(operator, str) or not operator or not isinstance(args, dict):
-        return []  # the model has reported it
-    base: JsonPath = ("tasks", task_id)
+    use = _use(node, data)
+    return [] if use is None else check_operator(use, folder, registry)
+
+
+def check_operator(use: Use, folder: Path, registry: Registry) -> Call | list[Finding]:
+    """Check one use of an operator.
+
+    Args:
+        use: What the config says.
+        folder: The config's folder.
+        registry: Where short names are looked up.
+
+    Returns:
+        How to construct the operator, or what is wrong.
+    """
+    twice = check_mapping(use) if use.mapped else []
     try:
-        if is_class_path(operator):
-            return _check_class(operator, args, base)
-        return _check_spec(registry.get(operator), args, base, folder)
+        if is_class_path(use.name):
+            outcome = _check_class(use)
+        elif use.mapped:
+            outcome = check_mapped_spec(registry.get(use.name), use, folder)
+        else:
+            outcome = _check_spec(registry.get(use.name), use, folder)
     except RegistryError as error:
-        unknown = isinstance(error, UnknownOperatorError)
-        code = Code.UNKNOWN_OPERATOR if unknown else Code.UNUSABLE_OPERATOR
-        return [Finding(code, (*base, "operator"), str(error), next(iter(error.suggestions), None))]
+        return [operator_finding(error, (*use.path, "operator"))]
+    return [*twice, *([] if isinstance(outcome, Call) else outcome)] if twice else outcome
 
 
-def _check_class(operator: str, args: dict[str, Any], base: JsonPath) -> Call | list[Finding]:
-    from windlass.dagfactory.signature import signature_of
+def operator_finding(error: RegistryError, path: JsonPath) -> Finding:
+    """Report an operator that is unknown or cannot be used."""
+    unknown_one = isinstance(error, UnknownOperatorError)
+    code = Code.UNKNOWN_OPERATOR if unknown_one else Code.UNUSABLE_OPERATOR
+    return Finding(code, path, str(error), next(iter(error.suggestions), None))
 
-    signature = signature_of(operator)
+
+def check_default_operators(data: Mapping[str, Any], registry: Registry) -> list[Finding]:
+    """Check the operators for which there are defaults: those of an unknown name never apply."""
+    defaults = data.get("defaults")
+    operators = defaults.get("operators") if isinstance(defaults, dict) else None
     findings: list[Finding] = []
-    for name in args:
-        path = (*base, "args", name)
-        if name in signature.accepted:
-            continue
-        if name in signature.airflow or name in ("dag", "task_group"):
-            findings.append(_misplaced(name, path))
-        elif not signature.open_ended:
-            findings.append(_unknown(name, sorted(signature.accepted), path))
-    findings += [_missing(name, args, base) for name in sorted(signature.required - set(args))]
-    return findings or Call(operator, args)
-
-
-def _check_spec(
-    spec: OperatorSpec, args: dict[str, Any], base: JsonPath, folder: Path
-) -> Call | list[Finding]:
-    model = spec.parameters
-    known = _parameter_names(model)
-    findings: list[Finding] = []
-    if model.model_config.get("extra") != "allow":
-        findings = [_unknown(name, known, (*base, "args", name)) for name in args if name not in known]
-    accepted = {name: value for name, value in args.items() if name in known} if findings else args
-    try:
-        parameters = model.model_validate(accepted)
-        files = file_parameters(model) & parameters.model_fields_set
-    except ValidationError as error:
-        findings += [_parameter_finding(detail, args, base) for detail in error.errors(include_url=False)]
-        return findings + _file_findings(model, args, base, folder)
-    except Exception as error:
-        reason = (
-            f"its model of parameters fails: {type(error).__name__}: {error}; its package must be corrected"
-        )
-        raise UnusableOperatorError(spec.name, reason) from error
-    arguments = {name: getattr(parameters, name) for name in sorted(parameters.model_fields_set)}
-    for name in sorted(files):
-        findings.extend(_check_files(folder, arguments[name], (*base, "args", _alias(model, name, args))))
-    return findings or Call(spec.operator, arguments, files)
-
-
-def _file_findings(
-    model: type[BaseModel], args: dict[str, Any], base: JsonPath, folder: Path
-) -> list[Finding]:
-    """What is wrong with the files that args name, when the args themselves are wrong too: all at once."""
-    findings: list[Finding] = []
-    for name in sorted(file_parameters(model)):
-        key = _alias(model, name, args)
-        findings.extend(_check_files(folder, args.get(key), (*base, "args", key)))
+    for name in operators if isinstance(operators, dict) else ():
+        if name and not is_class_path(name) and name not in registry.names():
+            try:
+                registry.get(name)
+            except RegistryError as error:
+                path = ("defaults", "operators", name)
+                suggestion = next(iter(error.suggestions), None)
+                findings.append(Finding(Code.UNKNOWN_OPERATOR, path, str(error), suggestion, at="key"))
     return findings
 
 
-def _check_files(folder: Path, value: Any, path: JsonPath) -> Iterator[Finding]:
-    if isinstance(value, str):
-        yield from check_file(folder, value, path)
-    elif isinstance(value, list | tuple):
-        for index, name in enumerate(value):
-            yield from check_file(folder, str(name), (*path, index))
-
-
-def _parameter_names(model: type[BaseModel]) -> list[str]:
-    names = {info.alias or name for name, info in model.model_fields.items()}
-    if model.model_config.get("validate_by_name") or model.model_config.get("populate_by_name"):
-        names |= set(model.model_fields)
-    return sorted(names)
-
-
-def _alias(model: type[BaseModel], name: str, args: Mapping[str, Any]) -> str:
-    return name if name in args else model.model_fields[name].alias or name
-
-
-def _parameter_finding(error: ErrorDetails, args: Mapping[str, Any], base: JsonPath) -> Finding:
-    inside = _existing(error["loc"], args)
-    path = (*base, "args", *inside)
-    message = str(error["msg"]).removeprefix("Value error, ")
-    name = error["loc"][-1] if error["loc"] else ""
-    if error["type"] == "missing" and len(error["loc"]) == 1:
-        return _missing(str(name), args, base)
-    if error["type"] == "extra_forbidden":
-        return Finding(Code.UNKNOWN_PARAMETER, path, f'unknown key "{name}"', at="key")
-    where = f'"{inside[-1]}": ' if inside else ""
-    return Finding(
-        Code.INVALID_PARAMETER,
-        path,
-        f"{where}{message[:1].lower()}{message[1:]}",
-        at="value" if inside else "key",
+def _use(node: Node, data: Mapping[str, Any]) -> Use | None:
+    entry = node.entry
+    operator, args = entry.get("operator"), entry.get("args", {})
+    if not isinstance(operator, str) or not operator or not isinstance(args, dict):
+        return None  # the model has reported it
+    args, origins = _with_defaults(node, data, operator, args)
+    if "expand" not in entry and "expand_kwargs" not in entry:
+        return Use(operator, node.path, args, origins)
+    expand = entry.get("expand")
+    mapped = (
+        {name: _mapped(value, node) for name, value in expand.items()} if isinstance(expand, dict) else {}
     )
+    rows = _mapped(entry.get("expand_kwargs"), node)
+    if any(value is None for value in mapped.values()) or ("expand_kwargs" in entry and rows is None):
+        return None  # the model, or the check of the graph, has reported it
+    in_rows = {name for row in rows for name in row} if isinstance(rows, list) else set()
+    hidden = {name for name in origins if name in mapped or name in in_rows}  # the task goes before defaults
+    args = {name: value for name, value in args.items() if name not in hidden}
+    return Use(operator, node.path, args, origins, mapped, rows)
 
 
-def _existing(location: tuple[int | str, ...], value: Any) -> JsonPath:
-    """Keep of pydantic's location what exists in the data: it also names the branches of unions."""
-    path: list[str | int] = []
-    for part in location:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            continue
-        path.append(part)
-    return tuple(path)
+def _with_defaults(
+    node: Node, data: Mapping[str, Any], operator: str, args: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, JsonPath]]:
+    """Add the arguments that defaults give to an operator, and tell where those stand."""
+    defaults = data.get("defaults")
+    operators = defaults.get("operators") if isinstance(defaults, dict) else None
+    if not isinstance(operators, dict) or operator not in operators:
+        return args, {}
+    merged: dict[str, Any] = {}
+    origins: dict[str, JsonPath] = {}
+    for inside, path in setting_origins(data, node.path).items():
+        if inside[0] == "args" and len(inside) > 1:
+            name = str(inside[1])
+            value: Any = data
+            for part in path:
+                value = value[part]
+            merged[name] = value
+            if path[0] == "defaults":
+                origins[name] = path
+    return merged, origins
 
 
-def _misplaced(name: str, path: JsonPath) -> Finding:
-    message = f'"{name}" is a setting of Airflow, not of this operator'
-    if name in _BESIDE_ARGS:
-        return Finding(
-            Code.MISPLACED_SETTING, path, message, f'write "{_BESIDE_ARGS[name]}" beside args', at="key"
-        )
-    if name in _OF_THE_DAG:
-        return Finding(
-            Code.MISPLACED_SETTING, path, message, f'write "{name}" at the top of the config', at="key"
-        )
-    return Finding(Code.MISPLACED_SETTING, path, message, "remove it: configs cannot set it", at="key")
+def _mapped(value: Any, node: Node) -> Any:
+    """Give what a parameter is mapped over: its values, another task's output, or None where it is wrong."""
+    if isinstance(value, list):
+        return value
+    name = value.get("output_of") if isinstance(value, dict) else None
+    found = node.scope.find(name) if isinstance(name, str) else None
+    return None if found is None else Output(found)
 
 
-def _unknown(name: str, known: list[str], path: JsonPath) -> Finding:
-    suggestion = did_you_mean(name, known) or f"known parameters: {', '.join(known) or 'none'}"
-    return Finding(
-        Code.UNKNOWN_PARAMETER, path, f'the operator has no parameter "{name}"', suggestion, at="key"
-    )
+def _check_class(use: Use) -> Call | list[Finding]:
+    from windlass.dagfactory.signature import signature_of
+
+    signature = signature_of(use.name)
+    required = signature.required
+    findings: list[Finding] = []
+    if isinstance(use.rows, list):
+        for index, row in enumerate(use.rows):
+            if isinstance(row, dict):
+                place = (*use.path, "expand_kwargs", index)
+                findings += signature_findings(signature, row, _under(place), place, given=required)
+                lacking = sorted(required - set(use.args) - set(row) - set(use.expand))
+                findings += [missing(name, place) for name in lacking]
+    given = frozenset(use.expand) if use.rows is None else required
+    findings += signature_findings(signature, use.args, use.where, use.at, given=given)
+    place = (*use.path, "expand")
+    findings += signature_findings(signature, use.expand, _under(place), place, given=required)
+    if findings:
+        return findings
+    return mapped_call(use, use.name, None, frozenset()) if use.mapped else Call(use.name, use.args)
 
 
-def _missing(name: str, args: Mapping[str, Any], base: JsonPath) -> Finding:
-    path = (*base, "args") if args else base
-    return Finding(
-        Code.MISSING_PARAMETER,
-        path,
-        f'the parameter "{name}" is missing',
-        f'add "{name}" under args',
-        at="key",
-    )
+def _under(place: JsonPath) -> Where:
+    return lambda name: (*place, name)
+
+
+def _check_spec(spec: OperatorSpec, use: Use, folder: Path) -> Call | list[Finding]:
+    model, args = spec.parameters, use.args
+    known = parameter_names(model)
+    findings: list[Finding] = []
+    if model.model_config.get("extra") != "allow":
+        findings = [unknown(name, known, use.where(name)) for name in args if name not in known]
+    accepted = {name: value for name, value in args.items() if name in known} if findings else args
+    outcome = fits(model, accepted, spec.name)
+    if isinstance(outcome, list):
+        findings += [model_finding(error, model, args, use.where, use.at) for error in outcome]
+        # What is wrong with the files too: all at once.
+        for name in sorted(file_parameters(model)):
+            key = key_of(model, name, args)
+            findings += check_files(folder, args.get(key), use.where(key))
+        return findings
+    files = file_parameters(model) & outcome.model_fields_set
+    arguments = validated(outcome)
+    for name in sorted(files):
+        findings += check_files(folder, arguments[name], use.where(key_of(model, name, args)))
+    return findings or Call(spec.operator, arguments, files)

@@ -1,34 +1,76 @@
-"""Does every retry say how often: a delay alone would silently mean one attempt."""
+"""Does every retry say how often, and only after what can be raised: else it silently means one attempt."""
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from windlass.dagfactory.diagnostics import Code, Finding
+from windlass.dagfactory.checks.tree import Tree
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
+from windlass.dagfactory.model import setting_origins
 
 __all__ = ["check_retries"]
 
+_EXCEPTIONS = [
+    name
+    for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+]
 
-def check_retries(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check that `attempts` stands in each retry, or in the defaults that it adds to."""
+
+def check_retries(data: Mapping[str, Any], tree: Tree) -> Iterator[Finding]:
+    """Check that `attempts` stands in each retry, or in the defaults that it adds to, and the exceptions.
+
+    Args:
+        data: The config.
+        tree: Its tasks and groups.
+    """
+    lacking: dict[JsonPath, None] = {}
+    for path, retry in _retries(data, tree):
+        yield from _check_exceptions(retry, path)
     defaults = data.get("defaults")
     default = defaults.get("retry") if isinstance(defaults, dict) else None
-    if _lacks_attempts(default):
-        yield _missing(("defaults", "retry"))
-        return
-    if isinstance(default, dict):
-        return
-    tasks = data.get("tasks")
-    for task_id, task in tasks.items() if isinstance(tasks, dict) else ():
-        if isinstance(task, dict) and _lacks_attempts(task.get("retry")):
-            yield _missing(("tasks", task_id, "retry"))
+    if isinstance(default, dict) and default.get("attempts") is None:
+        lacking[("defaults", "retry")] = None
+    for node in tree.tasks():
+        if not isinstance(defaults, dict) and not isinstance(node.entry.get("retry"), dict):
+            continue
+        origins = {key: path for key, path in setting_origins(data, node.path).items() if key[0] == "retry"}
+        if origins and ("retry",) not in origins and ("retry", "attempts") not in origins:
+            last = max(origins.values(), key=lambda path: (path[0] == "tasks", len(path)))
+            lacking[last[:-1]] = None
+    if ("defaults", "retry") in lacking:
+        lacking = {("defaults", "retry"): None}
+    for path in lacking:
+        message = 'the key "attempts" is missing'
+        yield Finding(Code.MISSING_KEY, path, message, 'add "attempts": how often to try in all', at="key")
 
 
-def _lacks_attempts(retry: Any) -> bool:
-    return isinstance(retry, dict) and "attempts" not in retry
+def _retries(data: Mapping[str, Any], tree: Tree) -> Iterator[tuple[JsonPath, Mapping[str, Any]]]:
+    places: list[tuple[JsonPath, Any]] = [(("defaults",), data.get("defaults"))]
+    operators = places[0][1].get("operators") if isinstance(places[0][1], dict) else None
+    if isinstance(operators, dict):
+        places += [(("defaults", "operators", name), value) for name, value in operators.items()]
+    places += [(node.path, node.entry) for node in tree.tasks()]
+    for path, value in places:
+        retry = value.get("retry") if isinstance(value, dict) else None
+        if isinstance(retry, dict):
+            yield (*path, "retry"), retry
 
 
-def _missing(path: tuple[str, ...]) -> Finding:
-    message = 'the key "attempts" is missing'
-    return Finding(Code.MISSING_KEY, path, message, 'add "attempts": how often to try in all', at="key")
+def _check_exceptions(retry: Mapping[str, Any], path: JsonPath) -> Iterator[Finding]:
+    """Check names without a dot: those with one belong to modules that the task, not the check, imports."""
+    for key in ("on", "never_on"):
+        names = retry.get(key)
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if not isinstance(name, str):
+                continue
+            bare = name.removeprefix("builtins.")
+            if "." not in bare and bare.isidentifier() and bare not in _EXCEPTIONS:
+                message = f'Python has no exception "{bare}"'
+                near = did_you_mean(bare, _EXCEPTIONS) or "write its import path, as in package.module.Error"
+                yield Finding(Code.RETRY_EXCEPTION, (*path, key, index), message, near)
+            elif key == "on" and name in (retry.get("never_on") or ()):
+                message = f'"{name}" is under never_on too, which goes first'
+                yield Finding(Code.RETRY_EXCEPTION, (*path, key, index), message, "remove one of the two")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import PydanticCustomError
 
+from windlass.dagfactory.checks.timetable import check_timetable
 from windlass.dagfactory.diagnostics import Code, Finding, did_you_mean
 from windlass.dagfactory.values import parse_moment
 
@@ -30,6 +31,8 @@ def check_schedule(data: Mapping[str, Any]) -> Iterator[Finding]:
         if problem is not None:
             near = did_you_mean(schedule, list(_PRESETS)) if schedule.startswith("@") else None
             yield Finding(Code.CRON, ("schedule",), problem, near)
+    if isinstance(schedule, dict) and isinstance(schedule.get("timetable"), str):
+        yield from check_timetable(schedule)
     if isinstance(name, str) and zone(name) is None:
         yield Finding(Code.TIME_ZONE, ("timezone",), f'"{name}" is no time zone', _near_zone(name))
     yield from _check_dates(data, zone(name) if isinstance(name, str) else None)

@@ -1,0 +1,88 @@
+"""A use of an operator or a notifier as a config has it, and how to construct it once it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from windlass.dagfactory.diagnostics import JsonPath
+
+__all__ = ["Call", "Calls", "Output", "Use"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A value that is what another task returns.
+
+    Attributes:
+        task_id: That task.
+    """
+
+    task_id: str
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a config says of one use of an operator or notifier.
+
+    Attributes:
+        name: Short name or class path.
+        path: Where the object stands that has it.
+        args: Its arguments, with those of the defaults.
+        origins: Where those arguments stand that are not in the object's own `args`.
+        expand: Mapped parameters: a list of values, or another task's output.
+        rows: The objects of `expand_kwargs`, or another task's output; None where there are none.
+    """
+
+    name: str
+    path: JsonPath
+    args: Mapping[str, Any]
+    origins: Mapping[str, JsonPath] = field(default_factory=dict)
+    expand: Mapping[str, Any] = field(default_factory=dict)
+    rows: Any = None
+
+    def where(self, name: str) -> JsonPath:
+        """Tell where an argument stands."""
+        return self.origins.get(name) or (*self.path, "args", name)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the task is mapped."""
+        return bool(self.expand) or self.rows is not None
+
+    @property
+    def at(self) -> JsonPath:
+        """Where a missing argument is to be added."""
+        return (*self.path, "args") if len(self.args) > len(self.origins) else self.path
+
+
+@dataclass(frozen=True)
+class Call:
+    """How an operator is to be constructed.
+
+    Attributes:
+        operator: Import path of the class.
+        arguments: Keyword arguments as the validated model holds them, only those the config sets.
+        files: Which of them, mapped ones too, name files in the config's folder.
+        expand: Mapped parameters by name, or None.
+        rows: What `expand_kwargs` gets, or None.
+    """
+
+    operator: str
+    arguments: Mapping[str, Any]
+    files: frozenset[str] = field(default_factory=frozenset)
+    expand: Mapping[str, Any] | None = None
+    rows: Any = None
+
+
+class Calls(dict[str, Call]):
+    """The calls of a config's tasks by task id, and of its compensations by path.
+
+    Attributes:
+        compensations: Call by the path of a task, or by `()` for the DAG.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.compensations: dict[JsonPath, Call] = {}
