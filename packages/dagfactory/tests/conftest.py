@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -29,6 +30,25 @@ WriteConfig = Callable[..., Path]
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
     return Path(_HOME.name)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated metadata database, to be copied; made once, however many processes run the tests."""
+    from windlass_test_stand import migrated_database
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    home = folder / "migrated"
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = home / "done"
+        if not done.exists():
+            migrated_database(home)
+            done.touch()
+    return home / "airflow.db"
 
 
 @pytest.fixture

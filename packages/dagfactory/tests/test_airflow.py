@@ -3,105 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from windlass_test_stand import Stand, airflow, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 WriteConfig = Callable[..., Path]
 
-EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
 BASH = "airflow.providers.standard.operators.bash.BashOperator"
-
-
-def airflow(
-    *arguments: str, environment: dict[str, str], check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "airflow"), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A metadata database, migrated once."""
-    home = tmp_path_factory.mktemp("airflow")
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-    }
-    airflow("db", "migrate", environment=environment)
-    return home / "airflow.db"
-
-
-class Stand:
-    """One Airflow home with a copy of the migrated database, a folder of configs, and the bundle over it."""
-
-    def __init__(self, home: Path, database: Path) -> None:
-        self.configs = home / "configs 'x'"
-        self.configs.mkdir()
-        (home / "airflow.db").write_bytes(database.read_bytes())
-        self.url = f"sqlite:///{home}/airflow.db"
-        bundle = {
-            "name": "examples",
-            "classpath": "windlass.dagfactory.bundle.ConfigDagBundle",
-            "kwargs": {"configs": str(self.configs), "refresh_interval": 1},
-        }
-        self.environment = os.environ | {
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.url,
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
-            "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
-            "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-            "AIRFLOW__DAG_PROCESSOR__FILE_PARSING_SORT_MODE": "modified_time",
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
-        }
-        self.stubs = home / "bundles" / "examples" / "stubs"
-
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
-        engine = create_engine(self.url)
-        try:
-            with engine.connect() as connection:
-                return [tuple(row) for row in connection.execute(text(statement))]
-        finally:
-            engine.dispose()
-
-    def live(self) -> set[str]:
-        return {row[0] for row in self.query("select dag_id from dag where not is_stale")}
-
-    def errors(self) -> dict[str, tuple[int, str]]:
-        rows = self.query("select filename, id, stacktrace from import_error")
-        return {filename: (identity, stacktrace) for filename, identity, stacktrace in rows}
-
-    def sources(self) -> dict[str, str]:
-        rows = self.query("select dag_id, source_code from dag_code order by last_updated")
-        return dict(rows)  # type: ignore[arg-type]
-
-    @contextmanager
-    def processor(self) -> Iterator[None]:
-        command = [str(Path(sys.executable).parent / "airflow"), "dag-processor"]
-        with (self.configs.parent / "processor.log").open("w") as log:
-            process = subprocess.Popen(
-                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
-            try:
-                yield
-                assert process.poll() is None, (self.configs.parent / "processor.log").read_text()[-3000:]
-            finally:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(timeout=60)
 
 
 @pytest.fixture
@@ -116,14 +28,6 @@ def stand(tmp_path: Path, database: Path, write_config: WriteConfig) -> Stand:
         (path.parent / "land.sh").write_text("echo landed {{ ds }}\n")
     write_config(stand.configs, '{\n  "dag_id": "hr_daily_load_v1",\n  "tasks": {},\n}', "hr_daily_load_v1")
     return stand
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> float:
-    begin = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begin < seconds, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - begin
 
 
 BROKEN = "hr_daily_load_v1/dag.json.py"
@@ -204,10 +108,7 @@ print(bundle.path, bundle.get_current_version(), sorted(
 
 
 def initialize(stand: Stand, stubs: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", BUNDLE, str(stand.configs), stubs]
-    return subprocess.run(
-        command, env=stand.environment | environment, capture_output=True, text=True, check=False
-    )
+    return stand.python(BUNDLE, str(stand.configs), stubs, **environment)
 
 
 def test_a_task_start_brings_the_stub_of_a_dag_that_is_new_here_and_nothing_else(stand: Stand) -> None:
