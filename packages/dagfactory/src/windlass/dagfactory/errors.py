@@ -11,6 +11,7 @@ The whole tree::
     │   ├── UnusableNotifierError
     │   ├── UnknownTimetableError       the same of timetables, which go by class path only
     │   └── UnusableTimetableError
+    ├── ScaffoldError         a new pipeline cannot be written
     └── StubsError            stubs cannot be written or brought up to date
 
 Mistakes in a config are data (`windlass.dagfactory.diagnostics.Diagnostic`); `ConfigError` carries them where
@@ -29,6 +30,7 @@ __all__ = [
     "ConfigError",
     "DagFactoryError",
     "RegistryError",
+    "ScaffoldError",
     "StubsError",
     "UnknownNotifierError",
     "UnknownOperatorError",
@@ -112,6 +114,23 @@ class UnusableTimetableError(RegistryError):
     """The timetable's module fails to import, or what it names is no timetable."""
 
     kind = "timetable"
+
+
+class ScaffoldError(DagFactoryError):
+    """A new pipeline cannot be written.
+
+    Attributes:
+        folder: The folder it would have.
+        reason: Why, and what to do about it.
+    """
+
+    def __init__(self, folder: str, reason: str) -> None:
+        self.folder = folder
+        self.reason = reason
+        super().__init__(f"{folder}: {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.folder, self.reason)
 
 
 class StubsError(DagFactoryError):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from windlass.dagfactory.cli import graph, registry, schema, stubs, validate
+from windlass.dagfactory.cli import graph, new, registry, schema, stubs, validate
 
 __all__ = ["app", "main"]
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
+    new.new,
     validate.validate,
     stubs.stubs,
     registry.registry,
