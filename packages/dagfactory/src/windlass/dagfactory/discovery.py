@@ -100,7 +100,7 @@ class Discovery:
     Attributes:
         configs: All configs, sorted by name.
         unreadable: Folders that could not be listed, names that are no UTF-8, configs outside the folder.
-        defaults: Paths of all files of folders' defaults, sorted.
+        defaults: Names of all files of folders' defaults, sorted.
     """
 
     configs: list[ConfigFile] = field(default_factory=list)
@@ -213,7 +213,7 @@ def _look_at(
             (links if entry.is_symlink() else found).configs.append(ConfigFile(name, entry.path, top))
             return
     elif entry.name in DEFAULTS_NAMES:
-        found.defaults.append(entry.path)
+        found.defaults.append(name)
     if entry.is_dir(follow_symlinks=False):
         if not _is_left_out(entry.name):
             pending.append((entry.path, name + "/"))

@@ -1,7 +1,7 @@
-"""What a DAG is made of, its config and the files it names: as a digest, and as stamps quick to compare."""
+"""What a DAG is made of: its config, folders' defaults, variables and files; as a digest and quick stamps."""
 
 # A Path for each file would cost more than the rest of a refresh.
-# ruff: noqa: PTH112, PTH113, PTH116, PTH119, PTH120, PTH123
+# ruff: noqa: PTH112, PTH113, PTH119, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from windlass.dagfactory.discovery import ConfigFile
 from windlass.dagfactory.document import Problem, parse_document, read_bytes, suffix_of
+from windlass.dagfactory.layers import ChainReader, resolve
+from windlass.dagfactory.layers.digests import variable_digest
+from windlass.dagfactory.layers.variables import declared_names
+from windlass.dagfactory.stamps import Stamp, is_as_stamped, take_stamp
 
-__all__ = ["Inputs", "Stamp", "take_inputs", "unchanged"]
+__all__ = ["Inputs", "take_inputs", "unchanged"]
 
-Stamp = tuple[int, int, int, int]
-"""Modification time, change time, size and inode of a file."""
-
-_RACY = 2_000_000_000
 _LARGE = 16 * 1024 * 1024
 _NAME_MAX = 255
+_MAY_NAME_FILES = ("doc_md", "defaults", "notify", "compensate")
+_MAY_NAME_FILES_OF_TASKS = ("args", "expand", "expand_kwargs", "notify", "compensate")
 
 
 @dataclass(frozen=True)
@@ -30,73 +32,69 @@ class Inputs:
     """What a config's DAG is made of.
 
     Attributes:
-        digest: Changes exactly when the bytes of the config or of a file it names do.
-        watch: Stamps by path relative to the config's folder; None where only a new look tells.
+        digest: Changes exactly when the bytes of the config, of a folder's defaults that count, or of a file
+            that they name do, or the value of a variable.
+        watch: Stamps by path relative to the config's folder; None where only a new look tells. Without
+            folders' defaults, which many configs share.
+        variables: Digests of the values of declared variables.
     """
 
     digest: str
     watch: Mapping[str, Stamp | None]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def take_inputs(file: ConfigFile) -> Inputs:
-    """Read a config and the files it names, and remember their stamps.
+def take_inputs(file: ConfigFile, *, folders: ChainReader | None = None) -> Inputs:
+    """Read a config and what else its DAG is made of, and remember stamps.
 
     A file's stamp is taken before its bytes are read: a change in between is seen at the next comparison.
     Where a name could be a file but is none, its folder is watched, so that its appearance is seen.
+
+    Args:
+        file: Which config.
+        folders: Reads folders' defaults; one for many configs reads each once.
     """
     folder = os.path.dirname(file.path)
     now = time.time_ns()
     own = os.path.basename(file.path)
-    watch: dict[str, Stamp | None] = {own: _stamp(file.path, now)}
+    watch: dict[str, Stamp | None] = {own: take_stamp(file.path, now)}
     data = read_bytes(file.path)
     digest = hashlib.sha256()
     digest.update(repr(data).encode() if isinstance(data, Problem) else data)
-    for name in sorted(set(_names(_parse(data, file)))):
+    document = parse_document(data, suffix=suffix_of(file.path))
+    resolved = resolve(file, document, (folders or ChainReader()).chain(file))
+    variables: dict[str, str] = {}
+    for layer in resolved.layers[:-1]:
+        content = layer.name, layer.document.text, layer.document.problems, layer.findings
+        digest.update(repr(content).encode("utf-8", "surrogateescape"))
+    for layer in resolved.layers:
+        for name in declared_names(layer.document.data):
+            variables[name] = variable_digest(os.environ.get(name))
+    digest.update(repr(sorted(variables.items())).encode() if variables else b"")
+    for name in sorted(set(_names(resolved.data))):
         _add(folder, name, watch, digest, now)
-    return Inputs(digest.hexdigest(), watch)
+    return Inputs(digest.hexdigest(), watch, variables)
 
 
 def unchanged(file: ConfigFile, watch: Mapping[str, Stamp | None]) -> bool:
     """Tell by stamps alone whether a config and its files are as they were."""
     folder = os.path.dirname(file.path)
     for name, stamp in watch.items():
-        if stamp is None:
-            return False
-        try:
-            found = os.stat(f"{folder}/{name}")
-        except OSError:
-            return False
-        if (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino) != stamp:
+        if stamp is None or not is_as_stamped(f"{folder}/{name}", stamp):
             return False
     return True
 
 
-def _stamp(path: str, now: int) -> Stamp | None:
-    """Take a file's stamp, unless it is so young that a further change could leave the stamp as it is."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    if now - max(found.st_mtime_ns, found.st_ctime_ns) < _RACY:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
-
-
-def _parse(data: bytes | Problem, file: ConfigFile) -> Any:
-    return parse_document(data, suffix=suffix_of(file.path)).data
-
-
-def _names(data: Any) -> Iterator[str]:
+def _names(data: Mapping[str, Any]) -> Iterator[str]:
     """List the strings of a config that could name files beside it."""
-    if not isinstance(data, dict):
-        return
-    tasks = data.get("tasks")
-    pending: list[Any] = [data.get("doc_md")]
-    pending.extend(
-        task.get("args")
-        for task in (tasks.values() if isinstance(tasks, dict) else ())
-        if isinstance(task, dict)
-    )
+    pending: list[Any] = [data.get(key) for key in _MAY_NAME_FILES]
+    entries: list[Any] = [data.get("tasks")]
+    while entries:
+        inside = entries.pop()
+        for entry in inside.values() if isinstance(inside, dict) else ():
+            if isinstance(entry, dict):
+                entries.append(entry.get("tasks"))
+                pending.extend(entry.get(key) for key in _MAY_NAME_FILES_OF_TASKS)
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
@@ -115,7 +113,7 @@ def _could_be_file(text: str) -> bool:
 
 def _add(folder: str, name: str, watch: dict[str, Stamp | None], digest: hashlib._Hash, now: int) -> None:
     path = f"{folder}/{name}"
-    stamp = _stamp(path, now)
+    stamp = take_stamp(path, now)
     if os.path.isfile(path):
         watch[name] = stamp
         digest.update(f"\0{name}\0".encode())
@@ -124,7 +122,7 @@ def _add(folder: str, name: str, watch: dict[str, Stamp | None], digest: hashlib
     above = os.path.dirname(name)
     while above and not os.path.isdir(f"{folder}/{above}"):
         above = os.path.dirname(above)
-    watch[above or "."] = _stamp(f"{folder}/{above or '.'}", now)
+    watch[above or "."] = take_stamp(f"{folder}/{above or '.'}", now)
 
 
 def _content(path: str) -> bytes:

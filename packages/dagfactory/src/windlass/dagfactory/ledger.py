@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from windlass.dagfactory.inputs import Stamp
+from windlass.dagfactory.layers.digests import Known
+from windlass.dagfactory.stamps import Stamp
 
 __all__ = ["Entry", "Ledger", "StubStamp"]
 
@@ -26,6 +27,8 @@ class Entry:
         watch: Stamps of its files, by path relative to its folder.
         stub: Modification time and size of its stub as it was written: with others, somebody changed it.
         settle_at: When to touch its stub once more (seconds since the epoch), or 0.
+        defaults: Digest of the folders' defaults that count for it, or "".
+        variables: Digests of the values of its variables.
     """
 
     digest: str
@@ -33,6 +36,8 @@ class Entry:
     watch: Mapping[str, Stamp | None]
     stub: StubStamp
     settle_at: float = 0
+    defaults: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ledger:
@@ -47,6 +52,7 @@ class Ledger:
         self._folder = folder
         self._identity = identity
         self._entries: dict[str, Entry] = {}
+        self._defaults: Known = {}
         self._stamp: tuple[int, int] | None = None
 
     @property
@@ -66,20 +72,27 @@ class Ledger:
         try:
             found = self._entries_file.stat()
         except FileNotFoundError:
-            self._entries, self._stamp = {}, None
+            self._entries, self._defaults, self._stamp = {}, {}, None
             return self._entries
         stamp = (found.st_mtime_ns, found.st_ino)
         if self._stamp != stamp:
-            self._entries, self._stamp = self._decode(self._entries_file.read_bytes()), stamp
+            self._entries, self._defaults = self._decode(self._entries_file.read_bytes())
+            self._stamp = stamp
         return self._entries
 
-    def save(self, entries: dict[str, Entry], dag_ids: Iterable[str]) -> None:
+    @property
+    def defaults(self) -> Known:
+        """What is known of the files of folders' defaults, as of the last `load` or `save`."""
+        return self._defaults
+
+    def save(self, entries: dict[str, Entry], defaults: Known, dag_ids: Iterable[str]) -> None:
         """Store the entries, last of all: where they are, every stub they tell of is."""
         (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
         self.replace(self._names_file, "\n" + "".join(f"{dag_id}\n" for dag_id in sorted(set(dag_ids))))
-        self.replace(self._entries_file, self._encode(entries))
+        self.replace(self._entries_file, self._encode(entries, defaults))
         found = self._entries_file.stat()
-        self._entries, self._stamp = entries, (found.st_mtime_ns, found.st_ino)
+        self._entries, self._defaults = entries, defaults
+        self._stamp = found.st_mtime_ns, found.st_ino
 
     def replace(self, path: Path, text: str) -> None:
         """Write a file by rename: no reader sees half of it. The lock keeps the temporary name ours."""
@@ -95,26 +108,42 @@ class Ledger:
     def _names_file(self) -> Path:
         return self._folder / "dags"
 
-    def _encode(self, entries: Mapping[str, Entry]) -> str:
+    def _encode(self, entries: Mapping[str, Entry], defaults: Known) -> str:
         rows = {
-            name: [entry.digest, entry.also_in, entry.watch, entry.stub, entry.settle_at]
+            name: [
+                entry.digest,
+                entry.also_in,
+                entry.watch,
+                entry.stub,
+                entry.settle_at,
+                entry.defaults,
+                entry.variables,
+            ]
             for name, entry in entries.items()
         }
-        return json.dumps({"identity": self._identity, "configs": rows}, separators=(",", ":"))
+        state = {"identity": self._identity, "defaults": defaults, "configs": rows}
+        return json.dumps(state, separators=(",", ":"))
 
-    def _decode(self, data: bytes) -> dict[str, Entry]:
+    def _decode(self, data: bytes) -> tuple[dict[str, Entry], Known]:
         """Read stored entries; damaged ones, or those of other configs or releases, are as good as none."""
         try:
             stored = json.loads(data)
             if stored["identity"] != self._identity:
-                return {}
-            rows = stored["configs"].items()
-            return {
-                name: Entry(digest, also_in, _stamps(watch), (stub[0], stub[1]), settle_at)
-                for name, (digest, also_in, watch, stub, settle_at) in rows
+                return {}, {}
+            entries = {
+                name: Entry(
+                    digest, also_in, _stamps(watch), (stub[0], stub[1]), settle_at, defaults, variables
+                )
+                for name, (digest, also_in, watch, stub, settle_at, defaults, variables) in stored[
+                    "configs"
+                ].items()
+            }
+            known = {
+                name: (stamp and tuple(stamp), digest) for name, (stamp, digest) in stored["defaults"].items()
             }
         except (ValueError, LookupError, TypeError, AttributeError):
-            return {}
+            return {}, {}
+        return entries, known
 
 
 def _stamps(watch: Mapping[str, list[int] | None]) -> dict[str, Stamp | None]:

@@ -18,20 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["load_config", "load_folder"]
 
 
-def load_config(stub: str, config: str, *, name: str, also_in: Sequence[str] = ()) -> DAG:
+def load_config(
+    stub: str, config: str, *, name: str, root: str | None = None, also_in: Sequence[str] = ()
+) -> DAG:
     """Load the one config a stub stands for.
 
     Args:
         stub: The stub's own `__file__`.
         config: Path of the config, absolute or relative to the stub.
         name: How the config is called in messages.
+        root: Path, like that of the config, of the folder from which on down folders' defaults count; by
+            default the config's own.
         also_in: Other configs that claim the same DAG id.
 
     Raises:
         ConfigError: The config has mistakes; the message locates all of them.
     """
-    path = os.path.normpath(Path(os.path.realpath(stub)).parent / config)
-    return build_dag(analyse(ConfigFile(name, path), also_in=also_in))
+    here = Path(os.path.realpath(stub)).parent
+    path = os.path.normpath(here / config)
+    top = os.path.normpath(here / root) if root is not None else str(Path(path).parent)
+    return build_dag(analyse(ConfigFile(name, path, top), also_in=also_in))
 
 
 def load_folder(folder: str | os.PathLike[str], into: MutableMapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """One small Python file for each config, so that each has its own parse, import error and task start.
 
-A stub is rewritten, with a new modification time, when the digest of its config or of a file the config names
-changes, and removed when the config is gone. Writing is by rename under a lock.
+A stub is rewritten, with a new modification time, when the digest of its config, of folders' defaults that
+count for it, of its variables or of a file that they name changes, and removed when the config is gone.
+Writing is by rename under a lock.
 """
 
 from __future__ import annotations
@@ -17,9 +18,18 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from windlass.dagfactory.discovery import ConfigFile, Unreadable, absolute, discover, same_names
+from windlass.dagfactory.discovery import (
+    ConfigFile,
+    Discovery,
+    Unreadable,
+    absolute,
+    discover,
+    same_names,
+)
 from windlass.dagfactory.errors import StubsError
 from windlass.dagfactory.inputs import take_inputs, unchanged
+from windlass.dagfactory.layers import ChainReader
+from windlass.dagfactory.layers.digests import DefaultsDigests, variables_unchanged
 from windlass.dagfactory.ledger import Entry, Ledger, StubStamp
 
 __all__ = ["StubFolder", "SyncResult", "stub_text"]
@@ -50,13 +60,14 @@ class SyncResult:
     kept: tuple[str, ...] = ()
 
 
-def stub_text(name: str, config: str, also_in: Sequence[str] = ()) -> str:
+def stub_text(name: str, config: str, also_in: Sequence[str] = (), *, root: str) -> str:
     """Write a stub: the same text for the same config, on every machine.
 
     Args:
         name: How the config is called in messages.
         config: Path of the config, absolute or relative to the stub.
         also_in: Other configs that claim the same DAG id.
+        root: Path, like that of the config, of the folder from which on down folders' defaults count.
     """
     extra = f", also_in={list(also_in)!r}" if also_in else ""
     return (
@@ -64,7 +75,7 @@ def stub_text(name: str, config: str, also_in: Sequence[str] = ()) -> str:
         "import airflow.sdk.definitions.dag  # Airflow imports this once, before it forks for each file\n"
         "from windlass.dagfactory.loader import load_config\n"
         "\n"
-        f"dag = load_config(__file__, {config!r}, name={name!r}{extra})\n"
+        f"dag = load_config(__file__, {config!r}, name={name!r}, root={root!r}{extra})\n"
     )
 
 
@@ -139,7 +150,7 @@ class StubFolder:
         except OSError as error:
             reason = f"the folder of configs cannot be listed ({error.strerror}); check that it is mounted"
             raise StubsError(str(self.configs), reason) from error
-        return self._update(found.configs, found.unreadable)
+        return self._update(found)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -149,22 +160,27 @@ class StubFolder:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _update(self, configs: Sequence[ConfigFile], unreadable: Sequence[Unreadable]) -> SyncResult:
+    def _update(self, found: Discovery) -> SyncResult:
         known = self._ledger.load()
-        rivals = same_names(configs)
+        defaults = DefaultsDigests(str(self.configs), found.defaults, self._ledger.defaults)
+        folders = ChainReader()
+        rivals = same_names(found.configs)
         entries: dict[str, Entry] = {}
         written: list[str] = []
-        problems = list(unreadable)
-        for config in configs:
+        problems = list(found.unreadable)
+        for config in found.configs:
             also_in = rivals.get(config.name, [])
+            around = defaults.of(config.name)
             before = known.get(config.name)
             entry = before and self._intact(config, before, also_in)
-            if entry is not None and unchanged(config, entry.watch):
+            if entry is not None and _is_as_it_was(config, entry, around):
                 entries[config.name] = self._settled(config.name, entry) if entry.settle_at else entry
                 continue
-            inputs = take_inputs(config)
+            inputs = take_inputs(config, folders=folders)
             if entry is not None and entry.digest == inputs.digest:
-                entries[config.name] = replace(entry, watch=inputs.watch)
+                entries[config.name] = replace(
+                    entry, watch=inputs.watch, defaults=around, variables=inputs.variables
+                )
                 continue
             stub = self._write_stub(config, also_in)
             if isinstance(stub, Unreadable):
@@ -172,12 +188,15 @@ class StubFolder:
                 continue
             written.append(config.name)
             settle_at = self._clock() + self._settle_after if before is not None else 0
-            entries[config.name] = Entry(inputs.digest, also_in, inputs.watch, stub, settle_at)
+            entries[config.name] = Entry(
+                inputs.digest, also_in, inputs.watch, stub, settle_at, around, inputs.variables
+            )
         kept = self._keep_for_now(known, entries)
-        removed = [] if kept else self._remove_gone(known, entries, unreadable)
-        if entries != known or not self._ledger.exists:
-            self._ledger.save(entries, (config.dag_name for config in configs if config.name in entries))
-        return SyncResult(len(configs), tuple(written), tuple(removed), tuple(problems), tuple(kept))
+        removed = [] if kept else self._remove_gone(known, entries, found.unreadable)
+        if entries != known or defaults.files != self._ledger.defaults or not self._ledger.exists:
+            named = (config.dag_name for config in found.configs if config.name in entries)
+            self._ledger.save(entries, defaults.files, named)
+        return SyncResult(len(found.configs), tuple(written), tuple(removed), tuple(problems), tuple(kept))
 
     def _stub(self, name: str) -> str:
         return f"{self._root}/{name}.py"
@@ -200,12 +219,11 @@ class StubFolder:
         return replace(entry, stub=stamp)  # copied into an image, say
 
     def _text(self, config: ConfigFile, also_in: list[str]) -> str:
-        path = config.path
+        root = str(self.configs)
         if self._relative:
             stub = Path(self._stub(config.name))
-            path = os.path.relpath(os.path.realpath(config.folder), os.path.realpath(stub.parent))
-            path = f"{path}/{Path(config.path).name}"
-        return stub_text(config.name, path, also_in)
+            root = os.path.relpath(os.path.realpath(root), os.path.realpath(stub.parent))
+        return stub_text(config.name, f"{root.rstrip('/')}/{config.name}", also_in, root=root)
 
     def _write_stub(self, config: ConfigFile, also_in: list[str]) -> Unreadable | StubStamp:
         stub = Path(self._stub(config.name))
@@ -282,6 +300,14 @@ class StubFolder:
                 cache.rmdir()
             folder.rmdir()
             folder = folder.parent
+
+
+def _is_as_it_was(config: ConfigFile, entry: Entry, defaults: str) -> bool:
+    return (
+        entry.defaults == defaults
+        and unchanged(config, entry.watch)
+        and (not entry.variables or variables_unchanged(entry.variables))
+    )
 
 
 def _touch(stub: str | Path) -> StubStamp:

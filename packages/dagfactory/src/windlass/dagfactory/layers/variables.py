@@ -17,9 +17,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LITERAL = ("variables", "$schema")
 
 
-def declared_names(data: Mapping[str, Any]) -> list[str]:
+def declared_names(data: Any) -> list[str]:
     """List the names that a layer declares, those that are none left out."""
-    names = data.get("variables")
+    names = data.get("variables") if isinstance(data, dict) else None
     found = names if isinstance(names, list) else []
     return [name for name in found if isinstance(name, str) and _NAME.match(name)]
 
