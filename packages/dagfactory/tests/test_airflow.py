@@ -33,21 +33,6 @@ def stand(tmp_path: Path, database: Path, write_config: WriteConfig) -> Stand:
 BROKEN = "hr_daily_load_v1/dag.json.py"
 
 
-def test_reserialize_loads_what_is_sound_and_locates_what_is_not(stand: Stand) -> None:
-    for _ in range(2):
-        airflow("dags", "reserialize", environment=stand.environment)
-        assert stand.live() == {"sales_daily_load_v1", "crm_daily_sync_v1"}
-        [(file, (_, error))] = stand.errors().items()
-        assert file == BROKEN
-        assert "hr_daily_load_v1/dag.json:3:3: error WDF109: the DAG has no tasks" in error
-        assert "hr_daily_load_v1/dag.json:3:14: error WDF007" in error
-    assert len(stand.query("select id from dag_version")) == 2
-    assert "airflow" not in stand.sources()["sales_daily_load_v1"].split("Bash")[0].replace(
-        "airflow.providers", ""
-    )
-    assert json.loads(stand.sources()["sales_daily_load_v1"])["dag_id"] == "sales_daily_load_v1"
-
-
 def test_a_dag_runs_from_its_config(stand: Stand) -> None:
     done = airflow("dags", "test", "sales_daily_load_v1", environment=stand.environment)
     states = stand.query(
