@@ -71,7 +71,7 @@ class Backoff:
         """
         limit = _LONGEST if self.cap is None else self.cap
         try:
-            seconds = self.delay.total_seconds() * self.multiplier ** (tried - 1)
+            seconds = self.delay.total_seconds() * float(self.multiplier) ** (tried - 1)
         except OverflowError:
             return limit if self.delay else self.delay
         return min(limit, timedelta(seconds=min(seconds, limit.total_seconds())))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Compensation", "compensation"]
 
+_SHARE = 0.75
+
 
 class Compensation:
     """A failure callback that runs an operator; see `compensation`.
@@ -66,22 +68,29 @@ class Compensation:
 
     def _run(self, context: Mapping[str, Any], subject: Subject) -> None:
         from airflow.sdk.bases.operator import ExecutorSafeguard
+        from airflow.sdk.exceptions import AirflowTaskTimeout
         from airflow.sdk.execution_time.context import set_current_context
+        from airflow.sdk.execution_time.timeout import timeout
 
         arguments = {"deferrable": False, **self.arguments} if _can_defer(self.operator) else self.arguments
         operator = self.operator(task_id=self.task_id, **arguments)
         own: Any = {**context, "failure": subject}
-        dag = own["dag"]
+        # Of a DAG, dag.test() gives callbacks the serialized form, which has no folder to find templates in.
+        environment = getattr(own["dag"], "get_template_env", operator.get_template_env)
 
         def run() -> None:
             # Airflow sets it for the task that it runs, and warns of operators that others call.
             ExecutorSafeguard.tracker.set(operator)
-            with set_current_context(own):
-                operator.render_template_fields(own, dag.get_template_env())
+            with set_current_context(own), timeout(_limit(context)):  # type: ignore[no-untyped-call]
+                operator.render_template_fields(own, environment())
                 operator.pre_execute(own)
                 operator.post_execute(own, operator.execute(own))
 
-        contextvars.copy_context().run(run)
+        try:
+            contextvars.copy_context().run(run)
+        except AirflowTaskTimeout:
+            operator.on_kill()
+            raise
 
 
 def compensation(
@@ -90,7 +99,9 @@ def compensation(
     """Make a failure callback, for a task or a DAG, that runs an operator.
 
     The operator is made when it is needed, with `deferrable=False` where it takes that and `arguments` say
-    nothing: nobody waits for a trigger in a callback. Its templates see Airflow's context, of which a DAG's
+    nothing: nobody waits for a trigger in a callback. It may take three quarters of what Airflow gives its
+    callbacks: `[core] task_success_overtime` (20 s) in a worker, `[dag_processor] dag_file_processor_timeout`
+    (50 s) in the dag processor. Its templates see Airflow's context, of which a DAG's
     callback may have no more than `dag`, `run_id` and `reason`, and besides `failure`, the
     `windlass.dagfactory.policies.Subject` that failed. XComs are not pushed.
 
@@ -106,6 +117,22 @@ def compensation(
     return Compensation(operator=operator, task_id=task_id, arguments=arguments)
 
 
+def _limit(context: Mapping[str, Any]) -> float:
+    """How many seconds there are.
+
+    Airflow ends a process whose callbacks take longer than a setting says. In the worker that overturns what
+    it has reported: of a task that failed for good and has retries left, another try is made, and the
+    callback runs again. So the operator has three quarters of that time.
+    """
+    from airflow.sdk.configuration import conf
+
+    worker = "exception" in context  # which the task runner adds
+    section, key = (
+        ("core", "task_success_overtime") if worker else ("dag_processor", "dag_file_processor_timeout")
+    )
+    return max(_SHARE * float(conf.getfloat(section, key)), 1)
+
+
 def _can_defer(operator: type[BaseOperator]) -> bool:
     return any(
         "deferrable" in inspect.signature(vars(base)["__init__"]).parameters
@@ -117,6 +144,8 @@ def _can_defer(operator: type[BaseOperator]) -> bool:
 def _advice(error: BaseException) -> str:
     if type(error).__name__ == "TaskDeferred":
         return "it must not defer: set deferrable to false, or use another operator"
+    if type(error).__name__ == "AirflowTaskTimeout":
+        return "make it quicker, or let it only start what takes long"
     return "undo by hand what the failed work has left, then correct the operator or its arguments"
 
 
