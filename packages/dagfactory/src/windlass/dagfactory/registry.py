@@ -153,10 +153,6 @@ class SpecRegistry(Generic[SpecT]):
         path: str = getattr(spec, self.kind)
         return path
 
-    def unusable(self, name: str, reason: str) -> RegistryError:
-        """Make the error that what is registered under a name cannot be used."""
-        return self._unusable(name, reason)
-
     def _load(self, name: str) -> SpecT:
         candidates = self._entries.get(name)
         if not candidates:
@@ -164,7 +160,7 @@ class SpecRegistry(Generic[SpecT]):
             raise self._unknown(name, f"no such {self.kind} is registered", [near] if near else [])
         if len(candidates) > 1:
             values = " and ".join(sorted(entry.value for entry in candidates))
-            raise self.unusable(name, f"two packages register it: {values}; uninstall one")
+            raise self._unusable(name, f"two packages register it: {values}; uninstall one")
         entry = candidates[0]
         try:
             spec = entry.load()
@@ -172,10 +168,10 @@ class SpecRegistry(Generic[SpecT]):
             raise
         except BaseException as error:  # sys.exit() too: it must not end the check of others
             reason = f"its spec {entry.value} cannot be imported: {type(error).__name__}: {error}"
-            raise self.unusable(name, reason) from error
+            raise self._unusable(name, reason) from error
         if not self._is_spec(spec):
             reason = f"{entry.value} is no {self.kind} spec; its package must be corrected"
-            raise self.unusable(name, reason)
+            raise self._unusable(name, reason)
         loaded: SpecT = spec
         return loaded
 
