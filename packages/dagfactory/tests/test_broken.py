@@ -57,7 +57,7 @@ def test_a_loop_of_links_is_reported(tmp_path: Path) -> None:
 
 
 def test_an_airflow_that_is_set_up_wrong_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from windlass.dagfactory import build
+    from windlass.dagfactory.build import airflow_settings
 
     bash = {
         "operator": "airflow.providers.standard.operators.bash.BashOperator",
@@ -66,11 +66,11 @@ def test_an_airflow_that_is_set_up_wrong_is_reported(monkeypatch: pytest.MonkeyP
     config = {"dag_id": "sales_daily_load_v1", "tasks": {"run": bash}}
     (tmp_path / "sales_daily_load_v1.dag.json").write_text(json.dumps(config))
     monkeypatch.setenv("AIRFLOW__CORE__MAX_ACTIVE_RUNS_PER_DAG", "many")
-    build._int_setting.cache_clear()
+    airflow_settings.int_setting.cache_clear()
     try:
         [found] = reported(tmp_path)
     finally:
-        build._int_setting.cache_clear()
+        airflow_settings.int_setting.cache_clear()
     assert (found["code"], found["line"], found["column"]) == ("WDF601", 1, 1)
     assert "max_active_runs_per_dag" in str(found["message"])
 

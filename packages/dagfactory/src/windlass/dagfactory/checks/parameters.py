@@ -140,7 +140,7 @@ def check_files(folder: Path, value: Any, path: JsonPath) -> Iterator[Finding]:
         yield from check_file(folder, value, path)
     elif isinstance(value, list | tuple):
         for index, name in enumerate(value):
-            yield from check_file(folder, str(name), (*path, index))
+            yield from check_files(folder, name if isinstance(name, list) else str(name), (*path, index))
 
 
 def parameter_names(model: type[BaseModel]) -> list[str]:
