@@ -13,6 +13,7 @@ from typing import Any
 from windlass.dagfactory.checks.assets import check_assets
 from windlass.dagfactory.checks.files import check_file
 from windlass.dagfactory.checks.graph import check_graph, edges_of
+from windlass.dagfactory.checks.jinja import check_jinja
 from windlass.dagfactory.checks.lifecycle import check_lifecycle
 from windlass.dagfactory.checks.naming import check_names
 from windlass.dagfactory.checks.notify import check_notifiers
@@ -58,6 +59,7 @@ def run_checks(
         check_lifecycle(data, tree, edges),
         check_assets(data, tree),
         check_params(data),
+        check_jinja(data, tree),
         check_notifiers(data, tree, notifier_registry()),
     ):
         findings.extend(islice(check, ENOUGH))

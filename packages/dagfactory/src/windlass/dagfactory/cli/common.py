@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from windlass.dagfactory.diagnostics import Diagnostic
-from windlass.dagfactory.discovery import ConfigFile, Unreadable, discover
+from windlass.dagfactory.discovery import ConfigFile, Unreadable, absolute, discover
 
 __all__ = ["FAILURE", "MISUSE", "count", "fail", "find_configs", "misuse", "progress", "write"]
 
@@ -50,15 +50,20 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def find_configs(paths: Sequence[Path]) -> tuple[list[ConfigFile], list[Diagnostic]]:
+def find_configs(
+    paths: Sequence[Path], *, root: Path | None = None
+) -> tuple[list[ConfigFile], list[Diagnostic]]:
     """Find the configs that paths name, each once, and what could not be read on the way.
 
     Args:
         paths: Config files, or folders that are searched; one that is not there ends the command as misuse.
+        root: Folder from which on down folders' defaults count; by default the current one for what is below
+            it, else the folder that is named or holds the file that is.
     """
     files: dict[str, ConfigFile] = {}
     diagnostics: list[Diagnostic] = []
     for path in paths:
+        top = _root(path, root)
         if path.is_dir():
             try:
                 found = discover(path)
@@ -67,10 +72,23 @@ def find_configs(paths: Sequence[Path]) -> tuple[list[ConfigFile], list[Diagnost
                 continue
             diagnostics.extend(problem.diagnostic(path) for problem in found.unreadable)
             for file in found.configs:
-                files.setdefault(file.path, ConfigFile((path / file.name).as_posix(), file.path))
+                files.setdefault(file.path, ConfigFile((path / file.name).as_posix(), file.path, top))
         elif path.exists() or path.is_symlink():
-            file = ConfigFile.at(path)
+            file = ConfigFile.at(path, root=top)
             files.setdefault(file.path, file)
         else:
             misuse(f"there is no {path}")
     return list(files.values()), diagnostics
+
+
+def _root(path: Path, root: Path | None) -> str:
+    own = Path(absolute(path))
+    if root is None:
+        here = Path.cwd()
+        return str(here if own.is_relative_to(here) else own if own.is_dir() else own.parent)
+    if not root.is_dir():
+        misuse(f"{root} is no folder")
+    top = absolute(root)
+    if not own.is_relative_to(top):
+        misuse(f"{path} is not below the root {root}")
+    return top

@@ -36,6 +36,13 @@ def validate(
     ],
     output: Annotated[Format, typer.Option("--format", help="How mistakes are printed.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder from which on down folders' defaults count; by default the current one, "
+            "or for what is not below it the PATH."
+        ),
+    ] = None,
 ) -> None:
     """Find every mistake in all configs, without running anything.
 
@@ -45,7 +52,7 @@ def validate(
 
     output = Format.JSON if as_json else output
     with redirect_stdout(sys.stderr):  # operator modules may print when they are imported
-        files, diagnostics = find_configs(paths)
+        files, diagnostics = find_configs(paths, root=root)
         analyses, found = validate_configs(files)
         diagnostics.extend(found)
     if not files and not diagnostics:

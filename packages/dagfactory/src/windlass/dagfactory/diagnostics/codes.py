@@ -93,6 +93,8 @@ class Code(StrEnum):
 
     UNDECLARED_VARIABLE = "WDF701"
     VARIABLE_NOT_SET = "WDF702"
+    JINJA_SYNTAX = "WDF703"
+    JINJA_NAME = "WDF704"
     SECRET_VARIABLE = "WDF705"  # noqa: S105 - a code, no secret
 
 
@@ -293,6 +295,12 @@ _TABLE = (
         Code.VARIABLE_NOT_SET,
         "A declared variable without a value",
         "Set it in the environment of Airflow's processes and of this command.",
+    ),
+    CodeInfo(Code.JINJA_SYNTAX, "Malformed Jinja", "Correct the template at the place shown."),
+    CodeInfo(
+        Code.JINJA_NAME,
+        "A name that Airflow's templates do not have",
+        "Correct it, or set it in the template; values of the run are under params, dag_run and ti.",
     ),
     CodeInfo(
         Code.SECRET_VARIABLE,
