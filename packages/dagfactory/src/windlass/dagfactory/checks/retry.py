@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from windlass.dagfactory.checks.exceptions import missing_exception
 from windlass.dagfactory.checks.tree import Tree
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
 from windlass.dagfactory.model import setting_origins
@@ -60,7 +61,7 @@ def _retries(data: Mapping[str, Any], tree: Tree) -> Iterator[tuple[JsonPath, Ma
 
 
 def _check_exceptions(retry: Mapping[str, Any], path: JsonPath) -> Iterator[Finding]:
-    """Check names without a dot: those with one belong to modules that the task, not the check, imports."""
+    """Check names of Python's own exceptions, and import paths as far as source text tells."""
     for key in ("on", "never_on"):
         names = retry.get(key)
         for index, name in enumerate(names if isinstance(names, list) else ()):
@@ -71,6 +72,9 @@ def _check_exceptions(retry: Mapping[str, Any], path: JsonPath) -> Iterator[Find
                 message = f'Python has no exception "{bare}"'
                 near = did_you_mean(bare, _EXCEPTIONS) or "write its import path, as in package.module.Error"
                 yield Finding(Code.RETRY_EXCEPTION, (*path, key, index), message, near)
+            elif "." in bare and (missing := missing_exception(bare)):
+                near = missing[1] or "correct the import path"
+                yield Finding(Code.RETRY_EXCEPTION, (*path, key, index), missing[0], near)
             elif key == "on" and name in (retry.get("never_on") or ()):
                 message = f'"{name}" is under never_on too, which goes first'
                 yield Finding(Code.RETRY_EXCEPTION, (*path, key, index), message, "remove one of the two")
