@@ -52,7 +52,7 @@ def graph(
         typer.echo(render_text(diagnostics, colour=sys.stderr.isatty()), err=True)
     if not isinstance(analysis.document.data, dict):
         fail("nothing can be drawn")
-    drawn = read_graph(analysis.document.data)
+    drawn = read_graph(analysis.data)
     if as_json:
         text = json.dumps(drawn.as_dict(), indent=2)
     else:

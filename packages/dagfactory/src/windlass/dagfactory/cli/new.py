@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from windlass.dagfactory.cli.common import FAILURE, fail, misuse, progress, write
+from windlass.dagfactory.cli.common import FAILURE, fail, find_configs, misuse, progress, write
 
 if TYPE_CHECKING:
     from windlass.dagfactory.scaffold import Pipeline, Template
@@ -139,11 +139,10 @@ def _write_schema(pipeline: Pipeline) -> None:
 
 def _check(pipeline: Pipeline) -> bool:
     from windlass.dagfactory.diagnostics import render_text
-    from windlass.dagfactory.discovery import ConfigFile
     from windlass.dagfactory.validation import validate_configs
 
     with redirect_stdout(sys.stderr):
-        diagnostics = validate_configs([ConfigFile.at(pipeline.config)])[1]
+        diagnostics = validate_configs(find_configs([pipeline.config])[0])[1]
     if diagnostics:
         typer.echo(render_text(diagnostics, colour=sys.stderr.isatty()), err=True)
         progress("the options above do not make a valid config: correct them in the file")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from windlass.dagfactory.layers.chain import NOT_SHARED
 from windlass.dagfactory.model import DagConfig
 from windlass.dagfactory.schema.tidy import tidy
 
@@ -23,7 +24,7 @@ __all__ = ["DIALECT", "config_schema", "defaults_schema"]
 Schema = dict[str, Any]
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
-NOT_IN_DEFAULTS = ("dag_id", "dag_display_name", "tasks")
+
 
 _CLASS_PATH = r"^([A-Za-z_]\w*\.)+[A-Z]\w*$"
 _SHORT_NAME = r"^[a-z]\w*(\.\w+)+$"
@@ -61,7 +62,7 @@ def config_schema(entries: Iterable[Entry], *, closed: bool) -> Schema:
 def defaults_schema(entries: Iterable[Entry], *, closed: bool) -> Schema:
     """Make the schema of a folder's `defaults.json`: any key of a config except what makes it one DAG."""
     schema = config_schema(entries, closed=closed)
-    for name in NOT_IN_DEFAULTS:
+    for name in NOT_SHARED:
         del schema["properties"][name]
     schema.pop("required", None)
     schema["$defs"] = _reached(schema)
