@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from windlass.dagfactory.cli import app
@@ -188,3 +189,22 @@ def test_the_command_is_installed() -> None:
 def test_the_version_is_told() -> None:
     result = runner.invoke(app, ["--version"])
     assert (result.exit_code, result.stdout) == (0, f"windlass-dags {version('windlass-dagfactory')}\n")
+
+
+def test_help_imports_no_more_than_it_needs() -> None:
+    code = (
+        "import sys, windlass.dagfactory.cli as cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: print([name for name in ('airflow', 'pydantic', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", list(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
+def test_every_command_has_an_example_and_takes_json(command: str) -> None:
+    text = runner.invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    assert f"Example: windlass-dags {command} " in text
+    assert "--json" in text

@@ -185,7 +185,7 @@ def test_long_names_are_cut_in_the_middle() -> None:
     assert (cut[0], cut[-1]) == (name[0], name[-1])
     assert shorten("short", 200) == "short"
     box = lay_out(read_graph({"tasks": {name: OP}})).boxes[name]
-    assert box.width <= 300
+    assert box.width <= 360
 
 
 def test_mistakes_are_drawn() -> None:

@@ -14,7 +14,7 @@ __all__ = ["Box", "Layout", "Point", "Wire", "caption", "heading", "lay_out", "s
 Point = tuple[float, float]
 
 _TASK_HEIGHT = 46.0
-_NARROWEST, _WIDEST = 110.0, 300.0
+_NARROWEST, _WIDEST = 110.0, 360.0
 _GAP, _BETWEEN = 16.0, 54.0
 _PAD, _HEADER = 16.0, 28.0
 _CROWD, _LEAST_TEXT = 10, 2
@@ -70,7 +70,7 @@ def _share(char: str) -> float:
         return 1.05
     if char in "ijlrtfI.,:;|'()[] ":
         return 0.38
-    return 0.92 if char in "mwMW@%" else 0.72 if char.isupper() else 0.6
+    return 0.92 if char in "mwMW@%" else 0.72 if char.isupper() else 0.58
 
 
 def shorten(text: str, width: float, size: float = 13.0) -> str:
