@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from windlass.dagfactory.cli import graph, new, registry, schema, stubs, validate
+from windlass.dagfactory.cli import explain, graph, new, registry, schema, stubs, validate
 
 __all__ = ["app", "main"]
 
@@ -24,6 +24,7 @@ for _command in (
     registry.registry,
     schema.schema,
     graph.graph,
+    explain.explain,
 ):
     app.command(_command.__name__)(_command)
 
