@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> Iterator[Row]:
         ) as filler:  # a process of its own: this one's imports are no part of a task start
             for bundle in ("few", "many"):
                 filler.ask("refresh", bundle)
-        # Airflow imports the classes of all bundles set up, so the hand-written file has an Airflow of its own.
+        # Airflow imports the class of every bundle set up: the hand-written file has an Airflow of its own.
         alone = airflow_settings(folder / "home-python", folder_bundle("python", folder / "python"))
         with worker(settings) as own, worker(alone) as other:
             few = _start(own, "few", f"{dag_id(7)}/dag.json.py", 7)
