@@ -129,7 +129,7 @@ def test_a_task_is_mapped_over_values_and_outputs(build: Build) -> None:
     assert "scripts" in each.template_fields
     assert upstream(dag)["each"] == {"list"} == upstream(dag)["later"]
     assert rows.expand_input.value == [{"sql": "select 1"}, {"sql_file": "{{ dag.folder }}/b.sql"}]
-    # Airflow's own jitter is one for all map indices.
+    # Airflow's own jitter is one for all map indices and runs.
     assert isinstance(each.retry_policy, BackoffPolicy)
 
 
@@ -269,7 +269,7 @@ def test_settings_come_from_defaults_then_the_operators_then_the_task(build: Bui
         ({"attempts": 1, "never_on": ["ValueError"]}, False),
         ({"attempts": 3}, True),
         ({"attempts": 3, "jitter": False}, False),
-        ({"attempts": 3, "multiplier": 2}, False),
+        ({"attempts": 3, "multiplier": 2}, True),
         ({"attempts": 3, "multiplier": 2, "jitter": False}, True),
         ({"attempts": 3, "multiplier": 2, "on": ["psycopg.OperationalError"]}, True),
     ],

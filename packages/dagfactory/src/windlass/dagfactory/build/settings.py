@@ -29,7 +29,7 @@ class SettingsTranslator:
     def __init__(self, config: DagConfig, notifiers: NotifierMaker) -> None:
         self._merger = SettingsMerger(config)
         self._notifiers = notifiers
-        self._by_operator: dict[tuple[str, bool], tuple[dict[str, Any], Any]] = {}
+        self._by_operator: dict[str, tuple[dict[str, Any], Any]] = {}
 
     def arguments(self, task: TaskConfig, operator: type[BaseOperator]) -> dict[str, Any]:
         """Give the arguments for a task, new lists of callbacks each time.
@@ -38,35 +38,31 @@ class SettingsTranslator:
             task: The task.
             operator: Its operator's class.
         """
-        mapped = task.expand is not None or task.expand_kwargs is not None
-        key = task.operator, mapped
         if SETTINGS.isdisjoint(task.model_fields_set):
-            found = self._by_operator.get(key)
+            found = self._by_operator.get(task.operator)
             if found is None:
-                found = self._by_operator[key] = self._translate(task, operator, mapped=mapped)
+                found = self._by_operator[task.operator] = self._translate(task, operator)
         else:
-            found = self._translate(task, operator, mapped=mapped)
+            found = self._translate(task, operator)
         arguments, notify = found
         arguments = dict(arguments)
         for name, callbacks in self._notifiers.callbacks(notify).items():
             arguments[name] = [*arguments.get(name, ()), *callbacks]
         return arguments
 
-    def _translate(
-        self, task: TaskConfig, operator: type[BaseOperator], *, mapped: bool
-    ) -> tuple[dict[str, Any], Any]:
+    def _translate(self, task: TaskConfig, operator: type[BaseOperator]) -> tuple[dict[str, Any], Any]:
         settings = self._merger.of(task)
         notify = settings.pop("notify", None)
         retry = settings.pop("retry", None)
         timeout = settings.pop("timeout", None)
         if retry is not None:
-            settings.update(_retry_arguments(retry, mapped=mapped))
+            settings.update(_retry_arguments(retry))
         if timeout is not None:
             settings.update(timeout_arguments(operator, timeout))
         return settings, notify
 
 
-def _retry_arguments(retry: Mapping[str, Any], *, mapped: bool) -> dict[str, Any]:
+def _retry_arguments(retry: Mapping[str, Any]) -> dict[str, Any]:
     """Say a retry in Airflow's words, with a policy where those cannot say it.
 
     Airflow's own words are always there: they decide where no policy is asked, as after a lost heartbeat.
@@ -79,7 +75,7 @@ def _retry_arguments(retry: Mapping[str, Any], *, mapped: bool) -> dict[str, Any
             arguments["max_retry_delay"] = cap
     elif cap is not None:  # Airflow caps only waits that grow
         arguments["retry_delay"] = min(delay, cap)
-    if retry["attempts"] > 1 and _needs_policy(retry, multiplier, mapped=mapped):
+    if retry["attempts"] > 1 and _needs_policy(retry, multiplier):
         arguments["retry_policy"] = retry_policy(
             delay=delay,
             multiplier=multiplier,
@@ -91,10 +87,6 @@ def _retry_arguments(retry: Mapping[str, Any], *, mapped: bool) -> dict[str, Any
     return arguments
 
 
-def _needs_policy(retry: Mapping[str, Any], multiplier: float, *, mapped: bool) -> bool:
-    """Airflow's waits have jitter exactly when they grow, the same for all map indices."""
-    if retry.get("on") or retry.get("never_on"):
-        return True
-    if retry.get("jitter", True):
-        return mapped or multiplier == 1
-    return multiplier > 1
+def _needs_policy(retry: Mapping[str, Any], multiplier: float) -> bool:
+    """Airflow's waits have jitter exactly when they grow, the same for all runs and map indices."""
+    return bool(retry.get("on") or retry.get("never_on") or retry.get("jitter", True) or multiplier > 1)

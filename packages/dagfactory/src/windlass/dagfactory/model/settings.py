@@ -43,8 +43,8 @@ WeightRule = Literal["downstream", "upstream", "absolute"]
 class RetryConfig(Strict):
     """How often a task is tried, how long Airflow waits in between, and after which failures.
 
-    The wait after the n-th try is `delay x multiplier^(n-1)`, plus jitter of up to as much again, and never
-    more than `cap`.
+    After the n-th try Airflow waits at most `delay x multiplier^(n-1)`, and at most `cap`: that long without
+    jitter, and with it a random part of that.
     """
 
     attempts: int | None = Field(
@@ -60,7 +60,7 @@ class RetryConfig(Strict):
     cap: PositiveDuration | None = Field(default=None, description="Longest wait.")
     jitter: bool | None = Field(
         default=None,
-        description="Whether waits differ by run, task and map index, so that not all come back at once; "
+        description="Whether each wait is a random part of that, another for each run, task and map index; "
         "true by default.",
     )
     on: list[ClassPath] | None = Field(
