@@ -135,11 +135,19 @@ class TaskBuilder:
                     locate_files(operator, row, call.files, self._folder, mapped=True)
             task = partial.expand_kwargs(rows)
         if call.files:
-            task.template_fields = file_fields(operator, call.files)
+            task.template_fields = file_fields(operator, _written_files(call))
         return task
 
     def _value(self, value: Any) -> Any:
         return self.tasks[value.task_id].output if isinstance(value, Output) else value
+
+
+def _written_files(call: Call) -> set[str]:
+    """Tell which parameters name files in the config itself, not in what other tasks return."""
+    rows = call.rows if isinstance(call.rows, list) else []
+    written = {*call.arguments, *(name for row in rows for name in row)}
+    written |= {name for name, value in (call.expand or {}).items() if not isinstance(value, Output)}
+    return written & call.files
 
 
 def make_compensation(calls: Calls, path: JsonPath, name: str, folder: Path) -> Any:
