@@ -21,7 +21,7 @@ from windlass.dagfactory.registry import default_registry, is_class_path
 from windlass.dagfactory.scaffold import Words, proposed_id, templates, write_pipeline
 from windlass.dagfactory.validation import validate_configs
 
-pytestmark = pytest.mark.integration  # class paths import Airflow
+pytestmark = pytest.mark.integration  # processes on a terminal
 runner = CliRunner()
 NAME = "sales_daily_load_v1"
 

@@ -122,6 +122,7 @@ def _name_and_args(
 ) -> None:
     """Let an object's `args` depend on the operator or notifier that it names."""
     named: Schema = {
+        "type": "string",
         "enum": [entry.name for entry in entries],
         "markdownEnumDescriptions": [f"{entry.summary}\n\n{_parameters(entry)}" for entry in entries],
     }
@@ -199,6 +200,12 @@ def _entries_of(schema: Schema, definitions: Schema) -> None:
 def _hints(properties: Schema) -> None:
     """What an editor may offer where any text is right."""
     properties["dag_id"] |= {"examples": ["sales_daily_load_v1"]}
-    properties["schedule"] |= {"examples": [*_PRESETS, {"every": "6h"}]}
+    properties["schedule"] |= {
+        "examples": _PRESETS,
+        "defaultSnippets": [
+            {"label": "an interval", "body": {"every": "${1:6h}"}},
+            {"label": "when an asset is updated", "body": {"asset": "$1"}},
+        ],
+    }
     properties["timezone"] |= {"examples": ["UTC", "Europe/Berlin", "America/New_York", "Asia/Singapore"]}
     properties["schema_version"] |= {"enum": [1]}
