@@ -178,3 +178,10 @@ def test_plain_templates_are_judged_without_jinja_or_airflow(tmp_path: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_only_a_compensation_knows_what_failed() -> None:
+    args = {"text": "{{ failure.task_id }}"}
+    data = {"compensate": {"operator": "x", "args": args}, "tasks": {"a": {"operator": "x", "args": args}}}
+    found = [finding.path for finding in check_jinja(data, Tree.of(data["tasks"]))]
+    assert found == [("tasks", "a", "args", "text")]

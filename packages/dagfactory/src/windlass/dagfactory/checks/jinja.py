@@ -64,6 +64,8 @@ CONTEXT_NAMES = frozenset(
 )
 """What Airflow 3.3 gives to templates (`airflow.sdk.definitions.context.Context`)."""
 
+_COMPENSATION_NAMES = CONTEXT_NAMES | {"failure"}
+
 _GONE = {
     "conf": "conf is gone since Airflow 3: write dag_run.conf for a run's, params for its parameters",
     "execution_date": "write logical_date: Airflow 3 has no execution_date",
@@ -106,36 +108,36 @@ def check_jinja(data: Mapping[str, Any], tree: Tree) -> Iterator[Finding]:
 def _beside_args(entry: Mapping[str, Any], path: JsonPath) -> Iterator[Finding]:
     compensate, notify = entry.get("compensate"), entry.get("notify")
     if isinstance(compensate, dict):
-        yield from _walk(compensate.get("args"), (*path, "compensate", "args"))
+        yield from _walk(compensate.get("args"), (*path, "compensate", "args"), _COMPENSATION_NAMES)
     for event, notifiers in notify.items() if isinstance(notify, dict) else ():
         for index, notifier in enumerate(notifiers if isinstance(notifiers, list) else ()):
             if isinstance(notifier, dict):
                 yield from _walk(notifier.get("args"), (*path, "notify", event, index, "args"))
 
 
-def _walk(value: Any, path: JsonPath) -> Iterator[Finding]:
+def _walk(value: Any, path: JsonPath, names: frozenset[str] = CONTEXT_NAMES) -> Iterator[Finding]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _walk(inner, (*path, key))
+            yield from _walk(inner, (*path, key), names)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _walk(inner, (*path, index))
+            yield from _walk(inner, (*path, index), names)
     elif isinstance(value, str) and "{" in value and _MARKS.search(value):
         # A task may add names to the context in which its map index is rendered.
         named = path[-1] != "map_index_template"
-        for mistake in _mistakes(value):
+        for mistake in _mistakes(value, names):
             if named or mistake.kind != "name":
                 yield _finding(mistake, path)
 
 
 @lru_cache(maxsize=10_000)
-def _mistakes(template: str) -> tuple[Mistake, ...]:
-    names = _PLAIN.findall(template)
-    if len(names) == len(_MARKS.findall(template)) and CONTEXT_NAMES.issuperset(names):
+def _mistakes(template: str, names: frozenset[str]) -> tuple[Mistake, ...]:
+    used = _PLAIN.findall(template)
+    if len(used) == len(_MARKS.findall(template)) and names.issuperset(used):
         return ()
     from windlass.dagfactory.checks.templates import find_mistakes
 
-    return find_mistakes(template, CONTEXT_NAMES)
+    return find_mistakes(template, names)
 
 
 def _finding(mistake: Mistake, path: JsonPath) -> Finding:
