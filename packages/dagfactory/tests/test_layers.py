@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -328,3 +332,50 @@ def test_an_offset_leads_back_to_the_text_before_replacement() -> None:
     assert raw_offset(text, known, became.index("value")) == text.index("${X}")
     assert raw_offset(text, known, became.index("c")) == text.rindex("c")
     assert raw_offset(text, known, 999) == len(text)
+
+
+def test_files_that_change_while_they_are_read_never_raise(tmp_path: Path) -> None:
+    """Writers that do not rename leave half a file to see: a located mistake, or one state or the other."""
+    texts = [json.dumps(config(description=letter * 60_000)) for letter in "ab"]
+    [file] = write(tmp_path, {f"{NAME}.dag.json": texts[0], "defaults.json": '{"owner": "a"}'})
+    code = (
+        "import sys\n"
+        "while True:\n"
+        "  for letter in 'ab':\n"
+        "    for path, text in zip(sys.argv[1::3], sys.argv[2 if letter == 'a' else 3::3]):\n"
+        "      open(path, 'w').write(text)\n"
+    )
+    defaults = tmp_path / "defaults.json"
+    command = [sys.executable, "-c", code, file.path, *texts, defaults, '{"owner": "a"}', '{"owner": "bb"}']
+    with subprocess.Popen(command) as writer:
+        try:
+            deadline = time.monotonic() + 20
+            seen = []
+            while len(seen) < 300 or len({str(analysis.data.get("owner")) for analysis in seen}) < 3:
+                assert time.monotonic() < deadline
+                seen.append(analyse(file))
+        finally:
+            writer.kill()
+    for analysis in seen:
+        codes = {found.code for found in analysis.diagnostics()}
+        assert codes <= {"WDF003", "WDF009", "WDF006"}
+        if not codes:
+            assert analysis.data["description"][:1] in "ab"
+            assert analysis.data["owner"] in ("a", "bb")
+    assert {str(analysis.data.get("owner")) for analysis in seen} == {"a", "bb", "None"}
+
+
+def test_a_file_that_may_not_be_read_is_told_of() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        [file] = write(Path(folder), {f"{NAME}.dag.json": config(), "defaults.json": {"owner": "x"}})
+        Path(folder).chmod(0o755)
+        Path(folder, "defaults.json").chmod(0)
+        code = (
+            "import os, sys; import windlass.dagfactory.checks.templates, windlass.dagfactory.validation\n"
+            "from windlass.dagfactory import ConfigFile, analyse\n"
+            "os.geteuid() or os.setuid(65534)\n"  # root may read everything
+            "print([(d.file, d.code, d.message) for d in analyse(ConfigFile.at(sys.argv[1])).diagnostics()])"
+        )
+        command = [sys.executable, "-c", code, file.path]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "defaults.json', 'WDF001', 'the file cannot be read: Permission denied'" in done.stdout
