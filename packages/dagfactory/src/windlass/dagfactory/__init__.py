@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from windlass.dagfactory.errors import ConfigError, DagFactoryError, RegistryError, StubsError
     from windlass.dagfactory.loader import load_config, load_folder
     from windlass.dagfactory.model import DagConfig
-    from windlass.dagfactory.registry import OperatorSpec, Registry
+    from windlass.dagfactory.registry import NotifierRegistry, NotifierSpec, OperatorSpec, Registry
     from windlass.dagfactory.stubs import StubFolder
 
 _HOMES = {
@@ -29,6 +29,8 @@ _HOMES = {
     "DagConfig": "model",
     "DagFactoryError": "errors",
     "Diagnostic": "diagnostics",
+    "NotifierRegistry": "registry",
+    "NotifierSpec": "registry",
     "OperatorSpec": "registry",
     "Registry": "registry",
     "RegistryError": "errors",
@@ -53,6 +55,8 @@ __all__ = [
     "DagConfig",
     "DagFactoryError",
     "Diagnostic",
+    "NotifierRegistry",
+    "NotifierSpec",
     "OperatorSpec",
     "Registry",
     "RegistryError",
