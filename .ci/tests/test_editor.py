@@ -86,7 +86,7 @@ class LanguageServer:
     def _open(self, text: str, file: str) -> tuple[str, dict[str, int]]:
         self._opened += 1
         uri = f"file:///{self._opened}/{file}"
-        before, _, after = text.partition("|")
+        before, _, after = text.rpartition("|")  # Jinja has bars too
         document = {"uri": uri, "languageId": "json", "version": 1, "text": before + after}
         self._send(method="textDocument/didOpen", params={"textDocument": document})
         return uri, {"line": 0, "character": len(before)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from typer.testing import CliRunner
 from windlass.dagfactory.catalog import Entry, catalog
 from windlass.dagfactory.cli import app
 from windlass.dagfactory.model import DagConfig
+from windlass.dagfactory.reference.config import parts
+from windlass.dagfactory.reference.examples import example_of
 from windlass.dagfactory.schema import config_schema, defaults_schema
 from windlass.dagfactory.schema.tidy import tidy
 
@@ -271,3 +274,56 @@ def test_the_command_writes_what_is_installed(tmp_path: Path) -> None:
     result = runner.invoke(app, ["schema", "--defaults", "--out", str(out)])
     assert (result.exit_code, result.stdout) == (0, "")
     assert "tasks" not in json.loads(out.read_text())["properties"]
+
+
+Place = tuple[str | int, ...]
+OPEN = {"args", "operator", "notifier", "expand", "params", "operators"}  # the registry's to judge
+
+
+def places(data: Any, path: Place = ()) -> Iterator[Place]:
+    yield path
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in inner:
+        yield from places(value, (*path, key))
+
+
+def altered(data: Any, path: Place, value: Any) -> Any:
+    """Copy data with another value at a place, or with the place gone for Ellipsis."""
+    if not path:
+        return value
+    copied = copy.copy(data)
+    if len(path) == 1 and value is ...:
+        del copied[path[0]]
+    else:
+        copied[path[0]] = altered(data[path[0]], path[1:], value)
+    return copied
+
+
+def test_any_change_is_judged_as_the_model_judges_it(validator: jsonschema.Draft7Validator) -> None:
+    tried = 0
+    for more in FINE:
+        config = BASE | more
+        for path in places(config):
+            if not path or OPEN & set(path):
+                continue
+            for value in (5, "x", None, [], {}, True, -1, 1.5, {"a": 1}, "x" * 300, ...):
+                changed = altered(config, path, value)
+                if "${" not in json.dumps(changed):
+                    tried += 1
+                    assert validator.is_valid(changed) == accepted_by_model(changed), (path, value)
+    assert tried > 1000
+
+
+@pytest.mark.parametrize("name", parts())
+def test_the_reference_s_examples_satisfy_the_schema(schema: dict[str, Any], name: str) -> None:
+    definition = schema if name == "DagConfig" else schema["$defs"][name]
+    own = jsonschema.Draft7Validator({**definition, "$defs": schema["$defs"]})
+    for key, value in definition["properties"].items():
+        example = example_of(name, key, value)
+        found = [error for error in own.iter_errors({key: example}) if key in error.absolute_path]
+        if not OPEN & {key} and key not in (
+            "compensate",
+            "tasks",
+            "defaults",
+        ):
+            assert [error.message for error in found] == [], key
