@@ -16,7 +16,10 @@ Set it up in Airflow's configuration::
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +31,16 @@ from airflow.sdk import get_parsing_context
 from windlass.dagfactory.errors import StubsError
 from windlass.dagfactory.stubs import StubFolder
 
-__all__ = ["ConfigDagBundle", "bring_up_to_date", "stubs_for_airflow"]
+__all__ = ["ConfigDagBundle", "bring_up_to_date", "prepare_forks", "stubs_for_airflow"]
 
 log = structlog.get_logger(__name__)
+
+# What stubs import, and what Airflow imports whenever it serializes a DAG.
+_IMPORTS = (
+    "windlass.dagfactory.loader",
+    "airflow.providers.standard.operators.trigger_dagrun",
+    "airflow.providers.standard.sensors.external_task",
+)
 
 
 class ConfigDagBundle(BaseDagBundle):
@@ -76,14 +86,27 @@ class ConfigDagBundle(BaseDagBundle):
         Raises:
             StubsError: A folder is missing or cannot be used; the stubs stay as they are.
         """
-        import windlass.dagfactory.loader  # noqa: F401 - once here, not in each process forked to parse a stub
-
+        prepare_forks()
         with self.lock():
             bring_up_to_date(self._stubs, bundle=self.name)
 
     def get_current_version(self) -> None:
         """Tell that a folder has no versions."""
         return
+
+
+def prepare_forks() -> None:
+    """Do once what else each process would do that Airflow forks to parse a stub.
+
+    Those are imports, and a collection of garbage among all that Airflow holds, which comes by chance and
+    costs as much as two parses. A task that starts parses by itself, and is spared this.
+    """
+    if _IMPORTS[0] in sys.modules or get_parsing_context().dag_id is not None:
+        return
+    for module in _IMPORTS:
+        import_module(module)
+    gc.collect()
+    gc.freeze()
 
 
 def stubs_for_airflow(configs: str | os.PathLike[str], stubs: str | os.PathLike[str]) -> StubFolder:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from windlass.dagfactory.bundle import bring_up_to_date, stubs_for_airflow
+from windlass.dagfactory.bundle import bring_up_to_date, prepare_forks, stubs_for_airflow
 from windlass.dagfactory.errors import StubsError
 
 try:
@@ -76,6 +76,7 @@ class GitConfigDagBundle(GitDagBundle):
         Raises:
             StubsError: The repository has no such folder of configs; the stubs stay as they are.
         """
+        prepare_forks()
         with self.lock():
             super().refresh()
             self._sync()
