@@ -72,6 +72,10 @@ class Stubborn(BaseOperator):
 
 
 class Deferring(BaseOperator):
+    def __init__(self, *, number: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.number = number
+
     def execute(self, context: Any) -> NoReturn:
         self.defer(trigger=TimeDeltaTrigger(timedelta(milliseconds=1)), method_name="resumed")
 
@@ -178,15 +182,16 @@ def test_mapped_tasks_are_retried_by_policy_and_each_is_compensated_once(
 def test_a_time_out_holds_after_a_deferral_and_is_compensated(
     run: Callable[[DAG], Outcome], undone: list[tuple[str, Subject]]
 ) -> None:
+    options: dict[str, Any] = {
+        "on_failure_callback": undo("{{ failure.error_type }} of {{ failure.task_id }}"),
+        **timeout_arguments(Deferring, timedelta(seconds=0.5)),
+    }
     with DAG("compensated_deferred_v1", schedule=None) as dag:
-        Deferring(
-            task_id="wait",
-            on_failure_callback=undo("{{ failure.error_type }}"),
-            **timeout_arguments(Deferring, timedelta(seconds=1)),
-        )
+        Deferring(task_id="wait", **options)
+        Deferring.partial(task_id="each", **options).expand(number=[1])
     outcome = run(dag)
-    assert outcome.tasks == {("wait", -1): ("failed", 1)}
-    assert [what for what, _ in undone] == ["AirflowTaskTimeout"]
+    assert outcome.tasks == {("wait", -1): ("failed", 1), ("each", 0): ("failed", 1)}
+    assert sorted(what for what, _ in undone) == ["AirflowTaskTimeout of each", "AirflowTaskTimeout of wait"]
 
 
 def test_a_failed_compensation_is_logged_and_changes_nothing(run: Callable[[DAG], Outcome]) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["hold_timeout", "timeout_arguments"]
 
 _LIMIT = "_windlass_timeout"
+_EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
 
 
 def timeout_arguments(operator_class: type[BaseOperator], timeout: timedelta) -> dict[str, Any]:
@@ -36,10 +37,8 @@ def timeout_arguments(operator_class: type[BaseOperator], timeout: timedelta) ->
 
 
 def _does_nothing(operator_class: type[BaseOperator]) -> bool:
-    """Tell whether Airflow lets an operator's tasks succeed without running them."""
-    from airflow.providers.standard.operators.empty import EmptyOperator
-
-    return issubclass(operator_class, EmptyOperator)
+    """Tell whether Airflow lets an operator's tasks succeed without running them, without importing any."""
+    return any(f"{base.__module__}.{base.__qualname__}" == _EMPTY for base in operator_class.__mro__)
 
 
 def hold_timeout(context: Mapping[str, Any]) -> None:
