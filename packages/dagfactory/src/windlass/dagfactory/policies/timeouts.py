@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["hold_timeout", "timeout_arguments"]
 
 _LIMIT = "_windlass_timeout"
-_EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
 
 
 def timeout_arguments(operator_class: type[BaseOperator], timeout: timedelta) -> dict[str, Any]:
@@ -31,14 +30,11 @@ def timeout_arguments(operator_class: type[BaseOperator], timeout: timedelta) ->
         `execution_timeout`, and, unless the operator does nothing at all, `on_execute_callback`: a list, to
         be joined with other callbacks of the kind.
     """
-    if _does_nothing(operator_class):  # Airflow starts a process for an empty task that has a callback
+    # Airflow lets an empty task succeed without running it, unless it has such a callback. The mark is a property
+    # of other operators.
+    if getattr(operator_class, "inherits_from_empty_operator", False) is True:
         return {"execution_timeout": timeout}
     return {"execution_timeout": timeout, "on_execute_callback": [hold_timeout]}
-
-
-def _does_nothing(operator_class: type[BaseOperator]) -> bool:
-    """Tell whether Airflow lets an operator's tasks succeed without running them, without importing any."""
-    return any(f"{base.__module__}.{base.__qualname__}" == _EMPTY for base in operator_class.__mro__)
 
 
 def hold_timeout(context: Mapping[str, Any]) -> None:
