@@ -30,8 +30,8 @@ def timeout_arguments(operator_class: type[BaseOperator], timeout: timedelta) ->
         `execution_timeout`, and, unless the operator does nothing at all, `on_execute_callback`: a list, to
         be joined with other callbacks of the kind.
     """
-    # Airflow lets an empty task succeed without running it, unless it has such a callback. The mark is a property
-    # of other operators.
+    # Airflow lets an empty task succeed without running it, unless it has such a callback. Of other operators
+    # the mark is a property.
     if getattr(operator_class, "inherits_from_empty_operator", False) is True:
         return {"execution_timeout": timeout}
     return {"execution_timeout": timeout, "on_execute_callback": [hold_timeout]}
