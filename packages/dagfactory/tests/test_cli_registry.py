@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from windlass.dagfactory.cli import app
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration  # class paths import Airflow
 
 runner = CliRunner()
 
@@ -71,3 +71,18 @@ def test_an_unknown_name_is_misuse_with_a_hint(name: str, hint: str) -> None:
     result = runner.invoke(app, ["registry", name])
     assert (result.exit_code, result.stdout) == (2, "")
     assert hint in result.stderr
+
+
+def test_a_class_path_is_shown_with_what_its_constructor_takes() -> None:
+    result = runner.invoke(app, ["registry", "windlass_test_operators_airflow.LoadFile"])
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert lines[lines.index("args") + 1 :] == [
+        "file  anything; required",
+        "table  anything; required",
+        "limits  anything; optional",
+        "mode  anything; optional",
+    ]
+    result = runner.invoke(app, ["registry", "windlass_test_operators_airflow.LoadFiel"])
+    assert result.exit_code == 1
+    assert "has no 'LoadFiel'" in result.stdout

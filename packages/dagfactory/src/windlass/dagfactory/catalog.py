@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from windlass.dagfactory.registry import (
 )
 from windlass.dagfactory.schema.describe import Property, properties_of
 
-__all__ = ["Entry", "Kind", "catalog"]
+__all__ = ["Entry", "Kind", "catalog", "class_entry"]
 
 Kind = Literal["operator", "notifier"]
 
@@ -95,3 +96,24 @@ def _entries(kind: Kind, registry: SpecRegistry[Any]) -> Iterator[Entry]:
             yield Entry(
                 kind, name, package, registry.class_path(spec), " ".join(spec.summary.split()), schema
             )
+
+
+def class_entry(path: str) -> Entry:
+    """Tell of an operator class what its constructor takes, as far as signatures tell; imports it.
+
+    Args:
+        path: Its import path.
+    """
+    from windlass.dagfactory.signature import import_operator, signature_of
+
+    try:
+        signature = signature_of(path)
+    except RegistryError as error:
+        return Entry("operator", path, None, problem=error.reason)
+    summary = (inspect.getdoc(import_operator(path)) or "").strip().partition("\n")[0]
+    schema = {
+        "properties": {name: {} for name in sorted(signature.accepted)},
+        "required": sorted(signature.required),
+        "additionalProperties": signature.open_ended,
+    }
+    return Entry("operator", path, None, path, summary, schema)

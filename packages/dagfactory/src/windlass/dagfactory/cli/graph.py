@@ -30,6 +30,13 @@ def graph(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print nodes and edges as one JSON object.")
     ] = False,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder from which on down folders' defaults count; by default the current one, or for what "
+            "is not below it the config's own."
+        ),
+    ] = None,
 ) -> None:
     """Draw a DAG's tasks, groups and dependencies, without Airflow or Graphviz.
 
@@ -42,7 +49,7 @@ def graph(
     from windlass.dagfactory.graph import read_graph, to_mermaid, to_svg
     from windlass.dagfactory.validation import validate_configs
 
-    files, unreadable = find_configs([config])
+    files, unreadable = find_configs([config], root=root)
     if len(files) != 1:
         misuse(f"{config} holds {count(len(files), 'config')}: name one")
     with redirect_stdout(sys.stderr):  # operator modules may print when they are imported

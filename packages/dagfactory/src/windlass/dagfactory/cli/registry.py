@@ -28,14 +28,16 @@ def registry(
 ) -> None:
     """List the operators and notifiers that are installed, or tell of one what it takes under args.
 
-    One that cannot be imported is shown with the reason and hides no other; the exit code is 1 then.
+    One that cannot be imported is shown with the reason and hides no other; the exit code is 1 then. NAME may
+    be the import path of an operator class too: what its constructor takes is shown.
 
     Example: windlass-dags registry airflow.bash
     """
-    from windlass.dagfactory.catalog import catalog
+    from windlass.dagfactory.catalog import catalog, class_entry
+    from windlass.dagfactory.registry import is_class_path
 
     with redirect_stdout(sys.stderr):  # operator modules may print when they are imported
-        entries = catalog()
+        entries = [class_entry(name)] if name is not None and is_class_path(name) else catalog()
     if name is not None:
         entries = _named(name, entries)
     if as_json:
@@ -78,7 +80,7 @@ def _page(entry: Entry) -> str:
     from textwrap import wrap
 
     lines = [f"{entry.name}  ({entry.kind})", f"  {entry.summary}"] if entry.summary else [entry.name]
-    lines += [f"  package  {entry.package or 'not known'}"]
+    lines += [f"  package  {entry.package}"] if entry.package else []
     if entry.problem:
         return "\n".join([*lines, f"  cannot be used: {entry.problem}"])
     lines += [f"  class    {entry.target}", "", "args"]
