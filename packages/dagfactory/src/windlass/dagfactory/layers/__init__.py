@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from windlass.dagfactory.layers.chain import Chain, ChainReader
-from windlass.dagfactory.layers.layer import Layer, is_defaults_name
+from windlass.dagfactory.layers.layer import Layer
 from windlass.dagfactory.layers.merge import merge
 from windlass.dagfactory.layers.resolved import Resolved, resolve
 
-__all__ = ["Chain", "ChainReader", "Layer", "Resolved", "is_defaults_name", "merge", "resolve"]
+__all__ = ["Chain", "ChainReader", "Layer", "Resolved", "merge", "resolve"]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
 from windlass.dagfactory.diagnostics import Finding, JsonPath
-from windlass.dagfactory.discovery import DEFAULTS_NAMES
 from windlass.dagfactory.document import Document
 from windlass.dagfactory.layers.variables import Substitution, declared_variables
 
-__all__ = ["Layer", "is_defaults_name", "make_layer"]
+__all__ = ["Layer", "make_layer"]
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,6 @@ class Layer:
     def sound(self) -> bool:
         """Whether nothing is wrong with the file itself."""
         return not self.findings and not self.document.problems
-
-
-def is_defaults_name(file_name: str) -> bool:
-    """Tell whether a file of this name holds a folder's defaults."""
-    return PurePath(file_name).name in DEFAULTS_NAMES
 
 
 def make_layer(
