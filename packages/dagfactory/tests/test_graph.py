@@ -287,3 +287,15 @@ def test_the_command_says_why_nothing_is_drawn(
     result = runner.invoke(app, ["graph", str(path.parent.parent / "other_daily_load_v1"), "--out", "/"])
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
+
+
+def test_the_command_draws_what_folders_defaults_say_from_the_root_on(
+    tmp_path: Path, config: dict[str, Any], write_config: WriteConfig
+) -> None:
+    del config["schedule"]
+    path = write_config(tmp_path / "configs", config)
+    (tmp_path / "configs" / "defaults.json").write_text('{"schedule": "@weekly"}')
+    own = runner.invoke(app, ["graph", str(path)])
+    assert "no schedule" in own.stdout
+    whole = runner.invoke(app, ["graph", str(path), "--root", str(tmp_path / "configs")])
+    assert "@weekly · 2 tasks" in whole.stdout
