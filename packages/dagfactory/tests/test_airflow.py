@@ -137,6 +137,27 @@ def test_an_empty_folder_of_configs_is_told_of_and_keeps_the_stubs(stand: Stand,
     assert "configs_gone" in done.stdout + done.stderr
 
 
+REFRESH = """
+import gc, os, sys
+from windlass.dagfactory.bundle import ConfigDagBundle
+bundle = ConfigDagBundle(name="examples", configs=sys.argv[1])
+for dag_id in ("crm_daily_sync_v1", ""):
+    os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = dag_id
+    if not dag_id:
+        del os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"]
+    bundle.refresh()
+    print("ready for forks", gc.get_freeze_count() > 0, "windlass.dagfactory.loader" in sys.modules)
+"""
+
+
+def test_the_dag_processor_makes_ready_for_its_forks_and_a_task_does_not(stand: Stand) -> None:
+    told = stand.python(REFRESH, str(stand.configs)).stdout.splitlines()
+    assert [line for line in told if line.startswith("ready")] == [
+        "ready for forks False False",
+        "ready for forks True True",
+    ]
+
+
 def test_the_bundle_wants_an_absolute_path() -> None:
     from windlass.dagfactory import StubsError
     from windlass.dagfactory.bundle import ConfigDagBundle
