@@ -111,7 +111,7 @@ def import_class(path: str, kind: Kind) -> Any:
         raise unusable(path, f"its module cannot be imported: {type(error).__name__}: {error}") from error
     found = getattr(module, class_name, None)
     if found is None:
-        # A module that imports its names when they are asked for holds only those that were; __all__ lists them.
+        # A module that imports names when they are asked for holds only those that were; __all__ lists them.
         names = {*dir(module), *getattr(module, "__all__", ())}
         near = did_you_mean(class_name, sorted(name for name in names if name[:1].isupper()))
         reason = f"the module {module_name!r} has no {class_name!r}"
