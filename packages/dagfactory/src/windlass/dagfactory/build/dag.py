@@ -57,11 +57,10 @@ def build_dag(analysis: Analysis) -> DAG:
         ConfigError: The config has mistakes, or Airflow or an operator refuses it.
     """
     config, calls = analysis.checked(), cast("Calls", analysis.calls)
-    folder = analysis.file.folder
     try:
         dag = _dag(config, analysis)
         plan = Plan(dag, config)
-        builder = TaskBuilder(dag, config, calls, folder, plan.tasks)
+        builder = TaskBuilder(dag, config, calls, analysis.file, plan.tasks)
         builder.build_all()
         if builder.refused:
             raise ConfigError(analysis.diagnostics(list(dict.fromkeys(builder.refused.values()))))
@@ -121,7 +120,7 @@ def _arguments(config: DagConfig, analysis: Analysis) -> dict[str, Any]:
             arguments[name] = value
     if config.notify is not None:
         arguments.update(NotifierMaker().callbacks(config.notify))
-    undo = make_compensation(cast("Calls", analysis.calls), (), config.dag_id, analysis.file.folder)
+    undo = make_compensation(cast("Calls", analysis.calls), (), config.dag_id, analysis.file)
     if undo is not None:
         arguments["on_failure_callback"] = [undo, *arguments.get("on_failure_callback", ())]
     return arguments

@@ -22,9 +22,9 @@ from windlass.dagfactory.policies import compensation
 from windlass.dagfactory.signature import import_operator, signature_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow.sdk import DAG, BaseOperator, TaskGroup
+
+    from windlass.dagfactory.discovery import ConfigFile
 
 __all__ = ["Planned", "TaskBuilder", "make_compensation"]
 
@@ -53,16 +53,16 @@ class TaskBuilder:
         dag: The DAG.
         config: Its config.
         calls: How to construct the operators.
-        folder: The config's folder.
+        file: The config's file.
         planned: The tasks, by id.
     """
 
     def __init__(
-        self, dag: DAG, config: DagConfig, calls: Calls, folder: Path, planned: dict[str, Planned]
+        self, dag: DAG, config: DagConfig, calls: Calls, file: ConfigFile, planned: dict[str, Planned]
     ) -> None:
         self._dag = dag
         self._calls = calls
-        self._folder = folder
+        self._file = file
         self._planned = planned
         self._settings = SettingsTranslator(config, NotifierMaker())
         self.tasks: dict[str, Any] = {}
@@ -92,7 +92,7 @@ class TaskBuilder:
         arguments = dict(call.arguments)
         mapped = call.expand is not None or call.rows is not None
         if call.files:
-            locate_files(operator, arguments, call.files, self._folder, mapped=mapped)
+            locate_files(operator, arguments, call.files, self._file.folder, mapped=mapped)
         if _defers(call.operator) and "deferrable" not in (call.expand or ()):
             arguments.setdefault("deferrable", True)
         arguments.update(self._settings.arguments(planned.config, operator))
@@ -118,21 +118,22 @@ class TaskBuilder:
         for name in ("inlets", "outlets"):
             if name in given:
                 arguments[name] = make_assets(getattr(task, name))
-        undo = make_compensation(self._calls, planned.path, planned.name, self._folder)
+        undo = make_compensation(self._calls, planned.path, planned.name, self._file)
         if undo is not None:
             arguments["on_failure_callback"] = [undo, *arguments.get("on_failure_callback", ())]
 
     def _expand(self, partial: Any, operator: type[BaseOperator], call: Call) -> Any:
         if call.expand is not None:
             values = {name: self._value(value) for name, value in call.expand.items()}
-            locate_files(operator, values, call.files, self._folder, mapped=True)
+            if call.files:
+                locate_files(operator, values, call.files, self._file.folder, mapped=True)
             task = partial.expand(**values)
         else:
             rows = self._value(call.rows)
-            if isinstance(rows, list):
+            if isinstance(rows, list) and call.files:
                 rows = [dict(row) for row in rows]
                 for row in rows:
-                    locate_files(operator, row, call.files, self._folder, mapped=True)
+                    locate_files(operator, row, call.files, self._file.folder, mapped=True)
             task = partial.expand_kwargs(rows)
         if call.files:
             task.template_fields = file_fields(operator, _written_files(call))
@@ -150,21 +151,22 @@ def _written_files(call: Call) -> set[str]:
     return written & call.files
 
 
-def make_compensation(calls: Calls, path: JsonPath, name: str, folder: Path) -> Any:
+def make_compensation(calls: Calls, path: JsonPath, name: str, file: ConfigFile) -> Any:
     """Make the failure callback that a task's or DAG's `compensate` asks for, or None.
 
     Args:
         calls: How to construct the operators.
         path: Where the task stands; empty for the DAG.
         name: The task's or DAG's name.
-        folder: The config's folder.
+        file: The config's file.
     """
     call = calls.compensations.get(path)
     if call is None:
         return None
     operator = _import(call.operator, (*path, "compensate"))
     arguments = dict(call.arguments)
-    locate_files(operator, arguments, call.files, folder)
+    if call.files:
+        locate_files(operator, arguments, call.files, file.folder)
     return compensation(operator=operator, task_id=f"{name}__compensate", arguments=arguments)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from windlass.dagfactory.checks.tree import Node, Tree
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
@@ -14,32 +13,31 @@ __all__ = ["Edge", "check_graph", "edges_of"]
 _IN, _OUT = "\0in", "\0out"
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """A dependency that a config states.
 
     Attributes:
         source: Id of the task or group that waits.
-        target: Id of the one waited for.
+        target: Id of the one waited for; None if there is none of that name.
+        name: That one as the config names it.
         path: Where it says so.
         key: Under which key: `depends_on`, `output_of` or `teardown`.
     """
 
     source: str
-    target: str
+    target: str | None
+    name: str
     path: JsonPath
     key: str
 
 
 def edges_of(tree: Tree) -> list[Edge]:
-    """List the dependencies whose both ends are there."""
-    edges: list[Edge] = []
-    for node in tree.nodes.values():
-        for key, name, path in _references(node):
-            target = node.scope.find(name)
-            if target is not None and target in tree.nodes:
-                edges.append(Edge(node.node_id, target, path, key))
-    return edges
+    """List the dependencies of a config, those on what is not there too."""
+    return [
+        Edge(node.node_id, node.scope.find(name), name, path, key)
+        for node in tree.nodes.values()
+        for key, name, path in _references(node)
+    ]
 
 
 def check_graph(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
@@ -54,29 +52,33 @@ def check_graph(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
         message = f'the id "{node.node_id}" is taken by {first}'
         suggestion = "rename it, or leave prefix_group_id of its group true"
         yield Finding(Code.DUPLICATE_TASK_ID, node.path, message, suggestion, at="key")
-    for node in tree.nodes.values():
-        yield from _check_references(node, tree)
-    yield from _check_cycles(tree, edges)
+    seen: set[tuple[str, str]] = set()
+    for edge in edges:
+        yield from _check_edge(edge, tree, seen)
+    yield from _check_cycles(tree, [edge for edge in edges if edge.target is not None])
 
 
 def _references(node: Node) -> Iterator[tuple[str, str, JsonPath]]:
     """List what a node names: under which key, the name, and where."""
-    yield from _listed("depends_on", node.entry.get("depends_on"), (*node.path, "depends_on"))
+    entry = node.entry
+    if "depends_on" in entry:
+        yield from _listed("depends_on", entry["depends_on"], (*node.path, "depends_on"))
     if node.is_group:
         return
-    teardown = node.entry.get("teardown")
-    if isinstance(teardown, dict):
-        yield from _listed("teardown", teardown.get("setups"), (*node.path, "teardown", "setups"))
-    else:
-        yield from _listed("teardown", teardown, (*node.path, "teardown"))
-    expand = node.entry.get("expand")
-    outputs: list[tuple[JsonPath, Any]] = [(("expand_kwargs",), node.entry.get("expand_kwargs"))]
+    if "teardown" in entry:
+        teardown = entry["teardown"]
+        if isinstance(teardown, dict):
+            yield from _listed("teardown", teardown.get("setups"), (*node.path, "teardown", "setups"))
+        else:
+            yield from _listed("teardown", teardown, (*node.path, "teardown"))
+    expand = entry.get("expand")
+    outputs: list[tuple[JsonPath, Any]] = [(("expand_kwargs",), entry.get("expand_kwargs"))]
     if isinstance(expand, dict):
         outputs += [(("expand", name), value) for name, value in expand.items()]
     for place, value in outputs:
-        name = value.get("output_of") if isinstance(value, dict) else None
-        if isinstance(name, str):
-            yield "output_of", name, (*node.path, *place, "output_of")
+        output = value.get("output_of") if isinstance(value, dict) else None
+        if isinstance(output, str):
+            yield "output_of", output, (*node.path, *place, "output_of")
 
 
 def _listed(key: str, names: Any, path: JsonPath) -> Iterator[tuple[str, str, JsonPath]]:
@@ -88,23 +90,23 @@ def _listed(key: str, names: Any, path: JsonPath) -> Iterator[tuple[str, str, Js
 _SAID = {"depends_on": "depends on", "output_of": "takes the output of", "teardown": "cleans up after"}
 
 
-def _check_references(node: Node, tree: Tree) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for key, name, path in _references(node):
-        target = node.scope.find(name)
-        if target is None:
-            what = "group" if node.is_group else "task"
-            message = f'the {what} "{node.node_id}" {_SAID[key]} "{name}", which is not there'
-            yield Finding(Code.UNKNOWN_DEPENDENCY, path, message, did_you_mean(name, node.scope.names()))
-        elif key == "depends_on" and target in seen:
-            yield Finding(Code.REPEATED_DEPENDENCY, path, f'"{name}" is listed twice')
-        elif key != "depends_on" and target in tree.nodes and tree.nodes[target].is_group:
+def _check_edge(edge: Edge, tree: Tree, seen: set[tuple[str, str]]) -> Iterator[Finding]:
+    key, name, target = edge.key, edge.name, edge.target
+    if target is None:
+        node = tree.nodes[edge.source]
+        what = "group" if node.is_group else "task"
+        message = f'the {what} "{edge.source}" {_SAID[key]} "{name}", which is not there'
+        yield Finding(Code.UNKNOWN_DEPENDENCY, edge.path, message, did_you_mean(name, node.scope.names()))
+    elif key != "depends_on":
+        if tree.nodes[target].is_group:
             message = f'"{name}" is a group, and a task {_SAID[key]} a single task'
             inside = [f'"{other.node_id}"' for other in tree.tasks() if other.parent == target]
             suggestion = f"name one of its tasks: {', '.join(inside)}" if inside else None
-            yield Finding(Code.GROUP_MISUSE, path, message, suggestion)
-        elif key == "depends_on":
-            seen.add(target)
+            yield Finding(Code.GROUP_MISUSE, edge.path, message, suggestion)
+    elif (edge.source, target) in seen:
+        yield Finding(Code.REPEATED_DEPENDENCY, edge.path, f'"{name}" is listed twice')
+    else:
+        seen.add((edge.source, target))
 
 
 def _check_cycles(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
@@ -123,8 +125,10 @@ def _check_cycles(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
                 upstream[node.parent + _OUT].append(node.node_id + (_OUT if node.is_group else ""))
     places: dict[tuple[str, str], JsonPath] = {}
     for edge in edges:
-        source = edge.source + (_IN if tree.nodes[edge.source].is_group else "")
-        target = edge.target + (_OUT if tree.nodes[edge.target].is_group else "")
+        source, target = edge.source, str(edge.target)
+        if grouped:
+            source += _IN if tree.nodes[source].is_group else ""
+            target += _OUT if tree.nodes[target].is_group else ""
         if (source, target) not in places:
             places[source, target] = edge.path
             upstream[source].append(target)

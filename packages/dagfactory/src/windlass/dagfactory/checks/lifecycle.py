@@ -25,7 +25,7 @@ def check_lifecycle(data: Mapping[str, Any], tree: Tree, edges: list[Edge]) -> I
         edges: Their dependencies.
     """
     setups = {node.node_id for node in tree.tasks() if node.entry.get("setup") is True}
-    setups |= {edge.target for edge in edges if edge.key == "teardown"}
+    setups |= {edge.target for edge in edges if edge.key == "teardown" and edge.target is not None}
     for node in tree.tasks():
         if node.entry.get("teardown"):
             yield from _check_teardown(node, setups)
@@ -59,7 +59,7 @@ def _check_after_setups(
 ) -> Iterator[Finding]:
     after: dict[str, str] = {}
     for edge in edges:
-        if edge.target in setups:
+        if edge.target is not None and edge.target in setups:
             for node in _first_tasks(tree.nodes[edge.source], tree, edges):
                 after.setdefault(node.node_id, edge.target)
     for node_id, setup in after.items():

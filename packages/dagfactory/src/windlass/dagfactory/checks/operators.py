@@ -159,8 +159,9 @@ def _check_class(use: Use) -> Call | list[Finding]:
                 findings += [missing(name, place) for name in lacking]
     given = frozenset(use.expand) if use.rows is None else required
     findings += signature_findings(signature, use.args, use.where, use.at, given=given)
-    place = (*use.path, "expand")
-    findings += signature_findings(signature, use.expand, _under(place), place, given=required)
+    if use.expand:
+        place = (*use.path, "expand")
+        findings += signature_findings(signature, use.expand, _under(place), place, given=required)
     if findings:
         return findings
     return mapped_call(use, use.name, None, frozenset()) if use.mapped else Call(use.name, use.args)

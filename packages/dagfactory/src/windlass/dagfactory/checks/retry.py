@@ -28,24 +28,34 @@ def check_retries(data: Mapping[str, Any], tree: Tree) -> Iterator[Finding]:
         tree: Its tasks and groups.
     """
     lacking: dict[JsonPath, None] = {}
-    for path, retry in _retries(data, tree):
-        yield from _check_exceptions(retry, path)
+    told = dict(_retries(data, tree))
+    for path, retry in told.items():
+        if "on" in retry or "never_on" in retry:
+            yield from _check_exceptions(retry, path)
+    if told and not all(_tells_attempts(retry) for retry in told.values()):
+        lacking = _lacking(data, tree)
+    for path in lacking:
+        message = 'the key "attempts" is missing'
+        yield Finding(Code.MISSING_KEY, path, message, 'add "attempts": how often to try in all', at="key")
+
+
+def _tells_attempts(retry: Mapping[str, Any]) -> bool:
+    return retry.get("attempts") is not None
+
+
+def _lacking(data: Mapping[str, Any], tree: Tree) -> dict[JsonPath, None]:
+    """Find the retries to which nothing adds how often."""
     defaults = data.get("defaults")
     default = defaults.get("retry") if isinstance(defaults, dict) else None
-    if isinstance(default, dict) and default.get("attempts") is None:
-        lacking[("defaults", "retry")] = None
+    if isinstance(default, dict) and not _tells_attempts(default):
+        return {("defaults", "retry"): None}
+    lacking: dict[JsonPath, None] = {}
     for node in tree.tasks():
-        if not isinstance(defaults, dict) and not isinstance(node.entry.get("retry"), dict):
-            continue
         origins = {key: path for key, path in setting_origins(data, node.path).items() if key[0] == "retry"}
         if origins and ("retry",) not in origins and ("retry", "attempts") not in origins:
             last = max(origins.values(), key=lambda path: (path[0] == "tasks", len(path)))
             lacking[last[:-1]] = None
-    if ("defaults", "retry") in lacking:
-        lacking = {("defaults", "retry"): None}
-    for path in lacking:
-        message = 'the key "attempts" is missing'
-        yield Finding(Code.MISSING_KEY, path, message, 'add "attempts": how often to try in all', at="key")
+    return lacking
 
 
 def _retries(data: Mapping[str, Any], tree: Tree) -> Iterator[tuple[JsonPath, Mapping[str, Any]]]:

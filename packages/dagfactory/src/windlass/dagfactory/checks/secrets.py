@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
@@ -34,6 +35,8 @@ _TOKENS = {
         r"""\bAuthorization['"]?\s*:\s*['"]?(?:Bearer|Basic)\s+(?!\{\{|[$<%])\S""", re.IGNORECASE
     ),
 }
+# What each of the shapes below has in it; one look spares most texts six.
+_SUSPECT = re.compile(r"(?i:passw|pwd)|A[KS]IA|gh[opusr]_|github_pat_|PRIVATE KEY|eyJ|(?i:authorization)")
 _AUTHORIZATION = re.compile(r"(?:\A|[_-])authorization\Z", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"\s*(?:Bearer|Basic)\s+(?!\{\{|[$<%])\S", re.IGNORECASE)
 # Parameters of SQL, Jinja, shells and format strings stand for a password; they are none.
@@ -78,36 +81,41 @@ def _look(value: Any, path: JsonPath) -> Iterator[Finding]:
         for key, inner in value.items():
             if key in _HOLDERS and not chosen:
                 yield from _walk(inner, (*path, key))
-            else:
+            elif isinstance(inner, dict | list):
                 yield from _look(inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _look(inner, (*path, index))
+            if isinstance(inner, dict | list):
+                yield from _look(inner, (*path, index))
 
 
+@lru_cache(maxsize=4096)
 def names_secret(name: str) -> bool:
     """Tell whether a key or variable is named as secrets are."""
     return _KEY.search(_WORD_BREAK.sub("_", name)) is not None
 
 
 def _walk(value: Any, path: JsonPath) -> Iterator[Finding]:
-    if isinstance(value, dict):
+    if isinstance(value, str):
+        if value:
+            yield from _check_text(value, path)
+    elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _walk(inner, (*path, key))
+            if isinstance(inner, str | dict | list):
+                yield from _walk(inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _walk(inner, (*path, index))
-    elif isinstance(value, str):
-        yield from _check_text(value, path)
+            if isinstance(inner, str | dict | list):
+                yield from _walk(inner, (*path, index))
 
 
 def _check_text(value: str, path: JsonPath) -> Iterator[Finding]:
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    if value and names_secret(key) and not _TEMPLATE.match(value):
+    if names_secret(key) and not _TEMPLATE.match(value):
         yield Finding(Code.SECRET_VALUE, path, f'the value of "{key}" looks like a secret')
     elif "://" in value and _URL.search(value):
         yield Finding(Code.SECRET_IN_URL, path, f'"{key}" holds a URL with a password')
-    elif kind := _kind(key, value):
+    elif (_SUSPECT.search(value) or "uth" in key.lower()) and (kind := _kind(key, value)):
         yield Finding(Code.SECRET_VALUE, path, f'"{key}" holds what looks like {kind}')
 
 
