@@ -46,7 +46,9 @@ def find_target(config: Path | None, dag_id: str | None) -> Target:
         )
         raise MisuseError(f"There is no folder {folder}.", advice)
     shown = config or EXAMPLE  # paths as the user can open them from where they are
-    files = [ConfigFile((shown / file.name).as_posix(), file.path) for file in discover(folder).configs]
+    files = [
+        ConfigFile((shown / file.name).as_posix(), file.path, file.root) for file in discover(folder).configs
+    ]
     analyses = analyse_all(files)
     chosen = _choose(analyses, dag_id, folder)
     findings = chosen.diagnostics()
