@@ -41,7 +41,7 @@ def migrated_database(home: Path) -> Path:
     return home / "airflow.db"
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> float:
+def until(condition: Callable[[], bool], what: str, seconds: float = 120) -> float:
     """Wait until something is so; return how long it took."""
     begin = time.monotonic()
     while not condition():
