@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,8 @@ def _mapped(value: Any, node: Node) -> Any:
 def _check_class(use: Use) -> Call | list[Finding]:
     from windlass.dagfactory.signature import signature_of
 
+    if not use.mapped and _takes(use.name, frozenset(use.args)):
+        return Call(use.name, use.args)
     signature = signature_of(use.name)
     required = signature.required
     findings: list[Finding] = []
@@ -165,6 +168,15 @@ def _check_class(use: Use) -> Call | list[Finding]:
     if findings:
         return findings
     return mapped_call(use, use.name, None, frozenset()) if use.mapped else Call(use.name, use.args)
+
+
+@lru_cache(maxsize=10_000)
+def _takes(operator: str, names: frozenset[str]) -> bool:
+    """Tell whether a class takes arguments of just these names; most tasks of a class look alike."""
+    from windlass.dagfactory.signature import signature_of
+
+    signature = signature_of(operator)
+    return signature.required <= names <= signature.accepted
 
 
 def _under(place: JsonPath) -> Where:

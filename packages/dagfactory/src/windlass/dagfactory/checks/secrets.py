@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -71,22 +71,18 @@ _HOLDERS = frozenset(
 
 def check_secrets(data: Mapping[str, Any]) -> Iterator[Finding]:
     """Look where values are the user's own for keys that name secrets, and for texts that hold one."""
-    yield from _look(data, ())
-
-
-def _look(value: Any, path: JsonPath) -> Iterator[Finding]:
-    """Find the args, params and assets of a config, at any level."""
-    if isinstance(value, dict):
+    pending: list[tuple[Any, JsonPath, bool]] = [(data, (), False)]
+    while pending:
+        value, path, owned = pending.pop()
+        named = isinstance(value, dict)
         chosen = path[-1:] in (("tasks",), ("operators",))  # their keys are names that users chose
-        for key, inner in value.items():
-            if key in _HOLDERS and not chosen:
-                yield from _walk(inner, (*path, key))
+        for key, inner in value.items() if named else enumerate(value):
+            own = owned or (named and not chosen and key in _HOLDERS)
+            if isinstance(inner, str):
+                if own and inner:
+                    yield from _check_text(inner, path, key)
             elif isinstance(inner, dict | list):
-                yield from _look(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            if isinstance(inner, dict | list):
-                yield from _look(inner, (*path, index))
+                pending.append((inner, (*path, key), own))
 
 
 @lru_cache(maxsize=4096)
@@ -95,28 +91,16 @@ def names_secret(name: str) -> bool:
     return _KEY.search(_WORD_BREAK.sub("_", name)) is not None
 
 
-def _walk(value: Any, path: JsonPath) -> Iterator[Finding]:
-    if isinstance(value, str):
-        if value:
-            yield from _check_text(value, path)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if isinstance(inner, str | dict | list):
-                yield from _walk(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            if isinstance(inner, str | dict | list):
-                yield from _walk(inner, (*path, index))
-
-
-def _check_text(value: str, path: JsonPath) -> Iterator[Finding]:
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+def _check_text(value: str, above: JsonPath, last: str | int) -> Iterable[Finding]:
+    key = last if isinstance(last, str) else next((k for k in reversed(above) if isinstance(k, str)), "")
+    path = (*above, last)
     if names_secret(key) and not _TEMPLATE.match(value):
-        yield Finding(Code.SECRET_VALUE, path, f'the value of "{key}" looks like a secret')
-    elif "://" in value and _URL.search(value):
-        yield Finding(Code.SECRET_IN_URL, path, f'"{key}" holds a URL with a password')
-    elif (_SUSPECT.search(value) or "uth" in key.lower()) and (kind := _kind(key, value)):
-        yield Finding(Code.SECRET_VALUE, path, f'"{key}" holds what looks like {kind}')
+        return (Finding(Code.SECRET_VALUE, path, f'the value of "{key}" looks like a secret'),)
+    if "://" in value and _URL.search(value):
+        return (Finding(Code.SECRET_IN_URL, path, f'"{key}" holds a URL with a password'),)
+    if (_SUSPECT.search(value) or "uth" in key.lower()) and (kind := _kind(key, value)):
+        return (Finding(Code.SECRET_VALUE, path, f'"{key}" holds what looks like {kind}'),)
+    return ()
 
 
 def _kind(key: str, value: str) -> str | None:

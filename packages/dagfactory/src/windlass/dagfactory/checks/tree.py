@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from windlass.dagfactory.diagnostics import JsonPath
 
@@ -50,8 +50,7 @@ class Scope:
         return list(found)
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """A task or a group.
 
     Attributes:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from windlass.dagfactory.diagnostics import JsonPath
 
 __all__ = ["Call", "Calls", "Output", "Use"]
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,7 @@ class Output:
     task_id: str
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """What a config says of one use of an operator or notifier.
 
     Attributes:
@@ -38,8 +41,8 @@ class Use:
     name: str
     path: JsonPath
     args: Mapping[str, Any]
-    origins: Mapping[str, JsonPath] = field(default_factory=dict)
-    expand: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[str, JsonPath] = _NOTHING
+    expand: Mapping[str, Any] = _NOTHING
     rows: Any = None
 
     def where(self, name: str) -> JsonPath:
