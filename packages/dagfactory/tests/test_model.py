@@ -1,0 +1,77 @@
+"""What the model says of mistakes inside alternatives, and where merged settings come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from windlass.dagfactory.model import DagConfig, model_findings, setting_origins, task_settings
+
+pytestmark = pytest.mark.unit
+
+
+def found(**more: Any) -> list[tuple[str, tuple[str | int, ...], str | None]]:
+    data = {"dag_id": "d", "tasks": {"a": {"operator": "x"}}, **more}
+    with pytest.raises(ValidationError) as caught:
+        DagConfig.model_validate(data)
+    findings = model_findings(caught.value.errors(include_url=False), data)
+    return [(finding.code.value, finding.path, finding.suggestion) for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (
+            {"schedule": {"any": [{"asset": "a"}, {"all": [{"asset": "b", "ur": "c"}]}]}},
+            ("WDF101", ("schedule", "any", 1, "all", 0, "ur"), 'did you mean "uri"?'),
+        ),
+        ({"schedule": {"evry": "6h"}}, ("WDF101", ("schedule", "evry"), 'did you mean "every"?')),
+        (
+            {"tasks": {"g": {"tasks": {"a": {"operator": "x", "retry": {"atempts": 1}}}}}},
+            ("WDF101", ("tasks", "g", "tasks", "a", "retry", "atempts"), 'did you mean "attempts"?'),
+        ),
+        ({"tasks": {"g": {"tasks": {}}}}, ("WDF109", ("tasks", "g", "tasks"), None)),
+        (
+            {"tasks": {"a": {"operator": "x", "expand": {"p": "q"}}}},
+            ("WDF103", ("tasks", "a", "expand", "p"), 'write an array, or {"output_of": "task"}'),
+        ),
+        (
+            {"defaults": {"timeout": 60}},
+            ("WDF103", ("defaults", "timeout"), 'write "60s" for seconds, or "60m" for minutes'),
+        ),
+        ({"max_active_runs": "3"}, ("WDF103", ("max_active_runs",), "write 3, without quotes")),
+        ({"tags": "a"}, ("WDF103", ("tags",), 'write ["a"]')),
+    ],
+)
+def test_a_mistake_in_an_alternative_stands_where_it_was_written(more: dict[str, Any], expected: Any) -> None:
+    assert found(**more) == [expected]
+
+
+def test_settings_and_their_origins_agree() -> None:
+    data: dict[str, Any] = {
+        "dag_id": "d",
+        "owner": "data",
+        "defaults": {
+            "pool": "p",
+            "retry": {"attempts": 3, "cap": "1m"},
+            "operators": {"x": {"queue": "q", "args": {"a": 1, "b": 2}}},
+        },
+        "tasks": {
+            "t": {"operator": "x", "pool": None, "retry": {"cap": None, "delay": "1s"}, "args": {"b": 3}}
+        },
+    }
+    config = DagConfig.model_validate(data)
+    settings = task_settings(config, config.tasks["t"])  # type: ignore[arg-type]
+    assert (settings["owner"], settings["queue"], settings["retry"]["attempts"]) == ("data", "q", 3)
+    assert "pool" not in settings
+    assert "cap" not in settings["retry"]
+    assert setting_origins(data, ("tasks", "t")) == {
+        ("owner",): ("owner",),
+        ("retry", "attempts"): ("defaults", "retry", "attempts"),
+        ("retry", "delay"): ("tasks", "t", "retry", "delay"),
+        ("queue",): ("defaults", "operators", "x", "queue"),
+        ("args", "a"): ("defaults", "operators", "x", "args", "a"),
+        ("args", "b"): ("tasks", "t", "args", "b"),
+    }
