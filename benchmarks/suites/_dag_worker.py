@@ -35,13 +35,29 @@ def _config(path: str) -> Callable[[], Any]:
     return lambda: build_dag(analyse(file))
 
 
-def _python(path: str) -> Callable[[], Any]:
+def _analysed(path: str) -> Callable[[], Any]:
+    from windlass.dagfactory import ConfigFile, analyse, build_dag
+
+    analysis = analyse(ConfigFile.at(path))
+    return lambda: build_dag(analysis)
+
+
+def _module(path: str) -> Any:
+    """Execute a file as Airflow does, from its bytecode where Python keeps it; it builds its DAG once."""
     specification = importlib.util.spec_from_file_location("hand_written", path)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    return module.build  # type: ignore[no-any-return]
+    return module
+
+
+def _python_file(path: str) -> Callable[[], Any]:
+    return lambda: _module(path).dag
+
+
+def _python(path: str) -> Callable[[], Any]:
+    return _module(path).build  # type: ignore[no-any-return]
 
 
 def _dag_factory(path: str) -> Callable[[], Any]:
@@ -70,7 +86,14 @@ def _blueprint(path: str) -> Callable[[], Any]:
     return lambda: builder.build_from_yaml(path)
 
 
-_BUILDERS = {"config": _config, "python": _python, "dag-factory": _dag_factory, "blueprint": _blueprint}
+_BUILDERS = {
+    "config": _config,
+    "analysed": _analysed,
+    "python-file": _python_file,
+    "python": _python,
+    "dag-factory": _dag_factory,
+    "blueprint": _blueprint,
+}
 
 
 def task_start(bundle: str, file: str, dag: str) -> float:
