@@ -152,6 +152,19 @@ def test_setups_and_teardowns(build: Build) -> None:
     assert clean.trigger_rule == "all_done_setup_success"
 
 
+def test_rules_of_defaults_do_not_concern_teardowns(build: Build) -> None:
+    tasks = {"make": {**NOTE, "setup": True, "trigger_rule": None}, "clean": {**NOTE, "teardown": ["make"]}}
+    dag = build(tasks, fail_fast=True, defaults={"trigger_rule": "always"})
+    assert dag.get_task("clean").trigger_rule == "all_done_setup_success"
+
+
+def test_null_takes_back_mapping_and_retries_of_an_operator_say_nothing(build: Build) -> None:
+    defaults = {"operators": {"trial.note": {"retry": {}}}}
+    tasks = {"note": {**NOTE, "expand": None, "expand_kwargs": None}}
+    note = build(tasks, defaults=defaults).get_task("note")
+    assert (note.is_mapped, note.retries) == (False, 0)
+
+
 def test_schedules_by_interval_timetable_and_assets(build: Build) -> None:
     one = {"t": NOTE}
     assert build(one, schedule={"every": "6h"}).schedule == timedelta(hours=6)

@@ -314,6 +314,22 @@ def test_parameters_go_by_the_names_that_the_model_gives_them(config: dict[str, 
     assert dict(check(config).calls["note"].arguments) == {"free": [1], "retries_of_note": 2}
 
 
+@pytest.mark.parametrize("rows", [[None], [5, "a", ["b"]]])
+def test_rows_that_are_no_objects_are_told_of(config: dict[str, Any], rows: list[Any]) -> None:
+    config["tasks"]["run"] = {"operator": "trial.note", "args": {"text": "a"}, "expand_kwargs": rows}
+    assert codes(config) == [
+        ("WDF103", f"$.tasks.run.expand_kwargs[{index}]") for index, _ in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize("retry", [{}, {"attempts": None}])
+def test_a_retry_that_says_nothing_lacks_its_attempts(config: dict[str, Any], retry: dict[str, Any]) -> None:
+    config["tasks"]["run"]["retry"] = retry
+    assert codes(config) == [("WDF102", "$.tasks.run.retry")]
+    config["tasks"]["run"]["retry"] = None
+    assert codes(config) == []
+
+
 def test_retry_keys_add_to_the_defaults(config: dict[str, Any]) -> None:
     config["tasks"]["note"]["retry"] = {"delay": "10s"}
     assert codes(config) == [("WDF102", "$.tasks.note.retry")]

@@ -55,7 +55,7 @@ class SettingsTranslator:
         notify = settings.pop("notify", None)
         retry = settings.pop("retry", None)
         timeout = settings.pop("timeout", None)
-        if retry is not None:
+        if retry:
             settings.update(_retry_arguments(retry))
         if timeout is not None:
             settings.update(timeout_arguments(operator, timeout))

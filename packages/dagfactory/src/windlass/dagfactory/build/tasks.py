@@ -96,6 +96,8 @@ class TaskBuilder:
         if _defers(call.operator) and "deferrable" not in (call.expand or ()):
             arguments.setdefault("deferrable", True)
         arguments.update(self._settings.arguments(planned.config, operator))
+        if planned.config.teardown is not None:
+            arguments.pop("trigger_rule", None)  # a teardown's is Airflow's own, whatever defaults say
         self._add_own(planned, arguments)
         if planned.group is not None:
             arguments["task_group"] = planned.group

@@ -106,8 +106,12 @@ def _use(node: Node, data: Mapping[str, Any]) -> Use | None:
         {name: _mapped(value, node) for name, value in expand.items()} if isinstance(expand, dict) else {}
     )
     rows = _mapped(entry.get("expand_kwargs"), node)
-    if any(value is None for value in mapped.values()) or ("expand_kwargs" in entry and rows is None):
+    if any(value is None for value in mapped.values()):
         return None  # the model, or the check of the graph, has reported it
+    if rows is None and entry.get("expand_kwargs") is not None:
+        return None  # reported too
+    if isinstance(rows, list) and not all(isinstance(row, dict) for row in rows):
+        return None  # by the model
     in_rows = {name for row in rows for name in row} if isinstance(rows, list) else set()
     hidden = {name for name in origins if name in mapped or name in in_rows}  # the task goes before defaults
     args = {name: value for name, value in args.items() if name not in hidden}

@@ -55,6 +55,8 @@ def _lacking(data: Mapping[str, Any], tree: Tree) -> dict[JsonPath, None]:
         if origins and ("retry",) not in origins and ("retry", "attempts") not in origins:
             last = max(origins.values(), key=lambda path: (path[0] == "tasks", len(path)))
             lacking[last[:-1]] = None
+        elif not origins and isinstance(node.entry.get("retry"), dict):  # it says nothing, or takes all back
+            lacking[*node.path, "retry"] = None
     return lacking
 
 
