@@ -330,6 +330,41 @@ def test_a_retry_that_says_nothing_lacks_its_attempts(config: dict[str, Any], re
     assert codes(config) == []
 
 
+NOTE = {"operator": "trial.note", "args": {"text": "a"}}
+SETUP = {**NOTE, "setup": True}
+
+
+def after(*names: str, **more: Any) -> dict[str, Any]:
+    return {**NOTE, "depends_on": list(names), **more}
+
+
+def test_a_group_that_ends_with_a_setup_is_followed_as_a_setup_is(config: dict[str, Any]) -> None:
+    group = {"tasks": {"make": SETUP}}
+    config["tasks"] = {"group": group, "use": after("group", trigger_rule="all_done")}
+    assert codes(config) == [("WDF214", "$.tasks.use.trigger_rule")]
+    group["tasks"]["more"] = after("make")
+    assert codes(config) == []
+
+
+def test_a_group_within_a_group_waits_for_what_the_group_begins_with(config: dict[str, Any]) -> None:
+    inner = {"depends_on": ["first"], "tasks": {"late": {**NOTE, "trigger_rule": "all_done"}}}
+    config["tasks"] = {
+        "make": SETUP,
+        "group": {"depends_on": ["make"], "tasks": {"first": NOTE, "inner": inner}},
+    }
+    assert codes(config) == []
+    del inner["depends_on"]
+    assert codes(config) == [("WDF214", "$.tasks.group.tasks.inner.tasks.late.trigger_rule")]
+
+
+def test_waiting_for_a_group_that_nothing_can_wait_for_is_a_mistake(config: dict[str, Any]) -> None:
+    group = {"tasks": {"make": SETUP, "inner": {"tasks": {"clean": {**NOTE, "teardown": ["make"]}}}}}
+    config["tasks"] = {"group": group, "use": after("group")}
+    assert codes(config) == [("WDF212", "$.tasks.use.depends_on[0]")]
+    group["tasks"]["work"] = after("make")
+    assert codes(config) == []
+
+
 def test_retry_keys_add_to_the_defaults(config: dict[str, Any]) -> None:
     config["tasks"]["note"]["retry"] = {"delay": "10s"}
     assert codes(config) == [("WDF102", "$.tasks.note.retry")]

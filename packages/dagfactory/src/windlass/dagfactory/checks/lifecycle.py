@@ -58,10 +58,19 @@ def _check_after_setups(
     data: Mapping[str, Any], tree: Tree, edges: list[Edge], setups: set[str]
 ) -> Iterator[Finding]:
     after: dict[str, str] = {}
+    ends: dict[str, list[str]] = {}
     for edge in edges:
-        if edge.target is not None and edge.target in setups:
+        if edge.target is None:
+            continue
+        if edge.target not in ends:
+            ends[edge.target] = _last_tasks(tree.nodes[edge.target], tree, edges, setups)
+        last = ends[edge.target]
+        for setup in [name for name in last if name in setups]:
             for node in _first_tasks(tree.nodes[edge.source], tree, edges):
-                after.setdefault(node.node_id, edge.target)
+                after.setdefault(node.node_id, setup)
+        if not last and edge.key == "depends_on" and tree.nodes[edge.target].entry.get("tasks"):
+            message = f'"{edge.name}" has only setups and teardowns, for which nothing waits'
+            yield Finding(Code.GROUP_MISUSE, edge.path, message, "name the task to wait for")
     for node_id, setup in after.items():
         node = tree.nodes[node_id]
         rule, path = _rule(data, node)
@@ -74,16 +83,45 @@ def _first_tasks(node: Node, tree: Tree, edges: list[Edge]) -> list[Node]:
     """List the tasks with which a task or group begins: itself, or those that wait for none inside."""
     if not node.is_group:
         return [node]
-    inside = {other.node_id for other in tree.nodes.values() if _is_inside(other, node.node_id, tree)}
+    inside = _inside(node, tree)
     waiting = {edge.source for edge in edges if edge.source in inside and edge.target in inside}
-    return [tree.nodes[name] for name in inside - waiting if not tree.nodes[name].is_group]
+    first = (tree.nodes[name] for name, around in inside.items() if waiting.isdisjoint(around))
+    return [found for found in first if not found.is_group]
 
 
-def _is_inside(node: Node, group: str, tree: Tree) -> bool:
-    parent = node.parent
-    while parent is not None and parent != group:
-        parent = tree.nodes[parent].parent
-    return parent is not None
+def _last_tasks(node: Node, tree: Tree, edges: list[Edge], setups: set[str]) -> list[str]:
+    """List the tasks with which a task or group ends, by Airflow's rule: never a teardown.
+
+    A setup is among them only if not even its teardown follows inside.
+    """
+    if not node.is_group:
+        return [node.node_id]
+    inside = _inside(node, tree)
+    awaited, torn_down = set[str | None](), set[str | None]()
+    for edge in edges:
+        if edge.source in inside:
+            (torn_down if tree.nodes[edge.source].entry.get("teardown") else awaited).add(edge.target)
+    return [
+        name
+        for name, around in inside.items()
+        if not tree.nodes[name].is_group
+        and not tree.nodes[name].entry.get("teardown")
+        and awaited.isdisjoint(around)
+        and not (name in setups and name in torn_down)
+    ]
+
+
+def _inside(group: Node, tree: Tree) -> dict[str, list[str]]:
+    """List the tasks and groups in a group, each with the groups around it up to that one, itself first."""
+    found: dict[str, list[str]] = {}
+    for node in tree.nodes.values():
+        around, parent = [node.node_id], node.parent
+        while parent is not None and parent != group.node_id:
+            around.append(parent)
+            parent = tree.nodes[parent].parent
+        if parent is not None:
+            found[node.node_id] = around
+    return found
 
 
 def _rule(data: Mapping[str, Any], node: Node) -> tuple[Any, JsonPath]:
