@@ -202,6 +202,17 @@ def test_outlets_and_inlets(build: Build) -> None:
     assert (task.outlets, task.inlets) == ([Asset("a"), AssetAlias("b")], [Asset("c")])
 
 
+def test_what_a_provider_refuses_of_an_outlet_is_told_of_there(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(parts: object) -> object:
+        raise ValueError("a bucket is missing")
+
+    monkeypatch.setattr("airflow.sdk.definitions.asset._get_uri_normalizer", lambda scheme: refuse)
+    with pytest.raises(ConfigError, match=r"WDF601.*a bucket is missing.*\$\.tasks\.t\.outlets"):
+        build({"t": {**NOTE, "outlets": [{"asset": "ours://lake"}]}})
+
+
 def test_what_the_dag_says(build: Build) -> None:
     dag = build(
         {"t": NOTE},

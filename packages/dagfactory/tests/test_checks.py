@@ -365,6 +365,41 @@ def test_waiting_for_a_group_that_nothing_can_wait_for_is_a_mistake(config: dict
     assert codes(config) == []
 
 
+@pytest.mark.parametrize(
+    ("param", "place"),
+    [
+        ({"default": 5, "minimum": 1}, ""),  # the whole object would be its value
+        ({"schema": {"type": "integer", "description": "How many"}, "default": 1}, ".schema.description"),
+        ({"schema": {"type": "integer", "default": 1}}, ".schema.default"),
+        ({"type": "integer", "default": 1, "self": 1}, ".self"),
+        ({"type": "integer", "default": 1, "source": "task"}, ".source"),
+    ],
+)
+def test_params_that_airflow_would_not_take_as_they_are_meant(
+    config: dict[str, Any], param: dict[str, Any], place: str
+) -> None:
+    config["schedule"] = None
+    config["params"] = {"days": param}
+    assert codes(config) == [("WDF111", f"$.params.days{place}")]
+
+
+@pytest.mark.parametrize(
+    ("asset", "place"),
+    [
+        ({"asset": "orders", "group": " "}, ".group"),
+        ({"alias": " "}, ".alias"),
+        ({"asset": "orders", "uri": "postgres://warehouse/shop"}, ".uri"),
+        ({"asset": "postgresql:///shop/public/orders"}, ".asset"),
+        ({"asset": "postgres://warehouse:port/shop/public/orders"}, ".asset"),
+    ],
+)
+def test_assets_that_airflow_refuses(config: dict[str, Any], asset: dict[str, Any], place: str) -> None:
+    config["schedule"] = asset
+    assert codes(config) == [("WDF112", f"$.schedule{place}")]
+    config["schedule"] = {"asset": "postgres://warehouse:5432/shop/public/orders"}
+    assert codes(config) == []
+
+
 def test_retry_keys_add_to_the_defaults(config: dict[str, Any]) -> None:
     config["tasks"]["note"]["retry"] = {"delay": "10s"}
     assert codes(config) == [("WDF102", "$.tasks.note.retry")]

@@ -119,7 +119,7 @@ class TaskBuilder:
                 arguments[name] = value
         for name in ("inlets", "outlets"):
             if name in given:
-                arguments[name] = make_assets(getattr(task, name))
+                arguments[name] = _assets(planned, name)
         undo = make_compensation(self._calls, planned.path, planned.name, self._file)
         if undo is not None:
             arguments["on_failure_callback"] = [undo, *arguments.get("on_failure_callback", ())]
@@ -143,6 +143,15 @@ class TaskBuilder:
 
     def _value(self, value: Any) -> Any:
         return self.tasks[value.task_id].output if isinstance(value, Output) else value
+
+
+def _assets(planned: Planned, key: str) -> list[Any]:
+    try:
+        return make_assets(getattr(planned.config, key))
+    except Exception as error:  # providers have rules for URIs
+        message = f"Airflow refuses the {key}: {error}"
+        finding = Finding(Code.REFUSED_BY_AIRFLOW, (*planned.path, key), message, at="key")
+        raise RefusedError(finding) from error
 
 
 def _written_files(call: Call) -> set[str]:

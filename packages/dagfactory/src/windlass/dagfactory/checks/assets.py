@@ -12,6 +12,7 @@ from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
 __all__ = ["check_assets"]
 
 _RESERVED = ("self", "context")
+_POSTGRES, _TABLE_DEPTH = ("postgres", "postgresql"), 3
 
 
 def check_assets(data: Mapping[str, Any], tree: Tree) -> Iterator[Finding]:
@@ -23,9 +24,17 @@ def check_assets(data: Mapping[str, Any], tree: Tree) -> Iterator[Finding]:
     """
     known: dict[str, tuple[tuple[str, Any], JsonPath]] = {}
     for asset, path in _assets(data, tree):
+        if "asset" not in asset:
+            if isinstance(asset["alias"], str) and asset["alias"].isspace():
+                message = "the name of an asset alias must not be blank"
+                yield Finding(Code.ASSET, (*path, "alias"), message, "write a name")
+            continue
         name, uri, group = asset.get("asset"), asset.get("uri"), asset.get("group")
         if not isinstance(name, str) or not isinstance(uri, str | None) or not isinstance(group, str | None):
             continue  # the model has reported it
+        if group is not None and group.isspace():
+            message = "an asset's group must not be blank"
+            yield Finding(Code.ASSET, (*path, "group"), message, "write a name, or remove the key")
         problem = _problem(name, uri)
         if problem is not None:
             yield Finding(Code.ASSET, (*path, "uri" if uri else "asset"), *problem)
@@ -49,11 +58,15 @@ def _problem(name: str, uri: str | None) -> tuple[str, str] | None:
     if name in _RESERVED:
         return f'"{name}" cannot be the name of an asset', "choose another name"
     try:
-        scheme = urlsplit(uri or name).scheme
+        parts = urlsplit(uri or name)
+        if parts.scheme in _POSTGRES:
+            _ = parts.port  # looked at by Airflow
     except ValueError as error:
         return f'"{uri or name}" is no URI: {error}', "correct the URI"
-    if scheme.lower() == "airflow":
+    if parts.scheme == "airflow":
         return "the scheme airflow is Airflow's own", "choose another scheme"
+    if parts.scheme in _POSTGRES and not (parts.netloc and parts.path.rstrip("/").count("/") == _TABLE_DEPTH):
+        return "Airflow takes only tables for URIs of Postgres", "write postgres://HOST/DATABASE/SCHEMA/TABLE"
     return None
 
 
@@ -69,7 +82,7 @@ def _assets(data: Mapping[str, Any], tree: Tree) -> Iterator[tuple[Mapping[str, 
 def _inside(value: Any, path: JsonPath) -> Iterator[tuple[Mapping[str, Any], JsonPath]]:
     if not isinstance(value, dict):
         return
-    if "asset" in value:
+    if "asset" in value or "alias" in value:
         yield value, path
         return
     for key in ("any", "all"):

@@ -12,6 +12,8 @@ __all__ = ["check_params", "is_param_schema", "param_schema"]
 
 _MARKS = frozenset({"type", "enum", "const", "schema"})
 _BESIDE = frozenset({"default", "description", "schema"})
+_TAKEN = frozenset({"default", "description", "self", "source"})
+"""What Airflow's reader of stored DAGs takes beside a schema's keywords: one of these in it stops the DAG."""
 
 
 def is_param_schema(value: Any) -> bool:
@@ -33,6 +35,9 @@ def check_params(data: Mapping[str, Any]) -> Iterator[Finding]:
     for name, value in params.items() if isinstance(params, dict) else ():
         if is_param_schema(value):
             yield from _check_param(name, value, scheduled=data.get("schedule") is not None)
+        elif isinstance(value, dict) and "default" in value:  # else its value would be the whole object
+            message = f'"{name}" has a default, but no type'
+            yield Finding(Code.PARAM, ("params", name), message, f"add type; {_plain(name)}", at="key")
 
 
 def _check_param(name: str, value: Mapping[str, Any], *, scheduled: bool) -> Iterator[Finding]:
@@ -41,7 +46,7 @@ def _check_param(name: str, value: Mapping[str, Any], *, scheduled: bool) -> Ite
     from referencing.exceptions import Unresolvable
 
     schema, path = param_schema(value), ("params", name)
-    plain = f'a plain object goes under default: {{"default": {{…}}, "type": "object"}} for "{name}"'
+    plain = _plain(name)
     if _refers_elsewhere(schema):  # resolving it could ask the network, here and in Airflow
         message = f'"{name}" refers to a schema outside of it'
         yield Finding(Code.PARAM, path, message, "write the schema whole", at="key")
@@ -50,6 +55,10 @@ def _check_param(name: str, value: Mapping[str, Any], *, scheduled: bool) -> Ite
         message = f'"{name}": schema stands for the whole JSON Schema, beside default and description only'
         yield Finding(Code.PARAM, path, message, plain, at="key")
         return
+    for key in schema.keys() & _TAKEN:
+        message = f'"{name}": Airflow cannot read "{key}" as part of the schema'
+        beside = "write it beside schema" if key in _BESIDE else "remove it"
+        yield Finding(Code.PARAM, (*path, *(("schema",) if "schema" in value else ()), key), message, beside)
     kind = validator_for(schema)
     try:
         kind.check_schema(schema)
@@ -70,6 +79,10 @@ def _check_param(name: str, value: Mapping[str, Any], *, scheduled: bool) -> Ite
     if unfit is not None:
         message = f'the default of "{name}" does not fit its own schema: {unfit.message}'
         yield Finding(Code.PARAM, (*path, "default"), message, "correct the default or the schema")
+
+
+def _plain(name: str) -> str:
+    return f'a plain object goes under default: {{"default": {{…}}, "type": "object"}} for "{name}"'
 
 
 def _refers_elsewhere(schema: Any) -> bool:
