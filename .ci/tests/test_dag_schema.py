@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -28,6 +29,22 @@ def validator() -> jsonschema.Draft7Validator:
 def test_an_example_satisfies_the_schema(validator: jsonschema.Draft7Validator, path: Path) -> None:
     found = validator.iter_errors(json.loads(path.read_text(encoding="utf-8")))
     assert [f"{error.json_path}: {error.message}" for error in found] == []
+
+
+def test_the_schema_that_examples_name_is_current() -> None:
+    entries = [
+        entry
+        for entry in catalog()
+        if (entry.package or "").startswith("windlass-") and "test" not in str(entry.package)
+    ]
+    made = json.dumps(config_schema(entries, closed=True), indent=2, ensure_ascii=False) + "\n"
+    path = EXAMPLES / "dag.schema.json"
+    if os.environ.get("WINDLASS_RECORD"):
+        path.write_text(made, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == made, "set WINDLASS_RECORD=1 and run this test"
+    for config in CONFIGS:
+        named = json.loads(config.read_text(encoding="utf-8"))["$schema"]
+        assert (config.parent / named).resolve() == path
 
 
 def test_there_are_examples() -> None:
