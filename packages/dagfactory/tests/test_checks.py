@@ -229,6 +229,32 @@ def _texts(value: Any) -> list[str]:
     return [value]
 
 
+@pytest.mark.parametrize(
+    "param",
+    [
+        {"type": "string", "default": "hunter2-hunter2"},
+        {"type": "string", "default": "hunter2-hunter2", "enum": ["a"]},
+        {"schema": {"type": "string"}, "default": "hunter2-hunter2"},
+    ],
+)
+def test_the_default_of_a_param_named_as_a_secret_is_one(
+    config: dict[str, Any], param: dict[str, Any]
+) -> None:
+    config["params"] = {"password": param}
+    assert ("WDF501", "$.params.password.default") in codes(config)
+    assert "hunter2" not in render_text(check(config).diagnostics())
+    config["params"] = {"password": {**param, "default": "", "enum": [""]} if "type" in param else {}}
+    assert codes(config) == []
+
+
+def test_a_secret_is_not_shown_by_what_is_wrong_elsewhere(config: dict[str, Any]) -> None:
+    uris = ["s3://user:hunter2-hunter2@lake/orders", "s3://lake/orders"]
+    config["schedule"] = {"all": [{"asset": "orders", "uri": uri} for uri in uris]}
+    diagnostics = check(config).diagnostics()
+    assert [found.code for found in diagnostics] == ["WDF502", "WDF215"]
+    assert "hunter2" not in "".join(found.message for found in diagnostics)
+
+
 def test_a_secret_that_another_mistake_would_quote_is_not_shown(config: dict[str, Any]) -> None:
     config["tasks"]["run"]["args"] = {"sql": "x", "sql_file": "password=hunter2 host=db"}
     found = check(config).diagnostics()

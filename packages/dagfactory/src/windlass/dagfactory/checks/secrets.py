@@ -54,6 +54,9 @@ _DSN = re.compile(
 )
 
 
+_PARAM_DEPTH = 2
+_TELLING = 8
+"""From how many characters on a secret is taken out of messages about other places too."""
 _HOLDERS = frozenset(
     {
         "args",
@@ -94,6 +97,8 @@ def names_secret(name: str) -> bool:
 def _check_text(value: str, above: JsonPath, last: str | int) -> Iterable[Finding]:
     key = last if isinstance(last, str) else next((k for k in reversed(above) if isinstance(k, str)), "")
     path = (*above, last)
+    if last == "default" and above[0] == "params" and len(above) == _PARAM_DEPTH:
+        key = str(above[1])  # a described param is named as its value
     if names_secret(key) and not _TEMPLATE.match(value):
         return (Finding(Code.SECRET_VALUE, path, f'the value of "{key}" looks like a secret'),)
     if "://" in value and _URL.search(value):
@@ -130,7 +135,8 @@ def redact(findings: list[Finding], data: Mapping[str, Any]) -> list[Finding]:
 
 def _redacted(finding: Finding, secrets: list[tuple[JsonPath, str]]) -> Finding:
     for path, secret in secrets:
-        if finding.code not in _CODES and path[: len(finding.path)] == finding.path:
+        near = path[: len(finding.path)] == finding.path or len(secret) >= _TELLING
+        if finding.code not in _CODES and near:
             message = finding.message.replace(secret, "(secret)")
             suggestion = finding.suggestion and finding.suggestion.replace(secret, "(secret)")
             finding = replace(finding, message=message, suggestion=suggestion)
