@@ -324,6 +324,36 @@ def test_a_document_of_the_dag_is_a_file_beside_it(folder: Path, config: dict[st
     assert file_codes(folder, config, {"sql": "x"}) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("load.sh", []),
+        ("scripts/load.sh ", []),
+        ("bash scripts/lod.sh", [("WDF402", "end a command with a space")]),
+        ("lod.sh", [("WDF402", 'did you mean "load.sh"?')]),
+        ("../load.sh", [("WDF401", "end a command with a space")]),
+        ("/opt/{{ ds }}.bash", [("WDF401", "end a command with a space")]),
+    ],
+)
+def test_commands_that_airflow_takes_for_scripts_name_files(
+    tmp_path: Path, config: dict[str, Any], command: str, expected: list[tuple[str, str]]
+) -> None:
+    folder = tmp_path / "sales_daily_load_v1"
+    folder.mkdir()
+    (folder / "load.sh").write_text("echo loading")
+    bash = {"operator": "airflow.bash"}
+    for use in (
+        {**bash, "args": {"bash_command": command}},
+        {**bash, "expand": {"bash_command": [command]}},
+        {**bash, "expand_kwargs": [{"bash_command": command}]},
+    ):
+        config["tasks"]["run"] = use
+        (folder / "dag.json").write_text(json.dumps(config))
+        found = analyse(ConfigFile.at(folder / "dag.json")).diagnostics()
+        assert [diagnostic.code for diagnostic in found] == [code for code, _ in expected]
+        assert all(said in str(one.suggestion) for one, (_, said) in zip(found, expected, strict=True))
+
+
 def test_one_dag_id_in_two_files_is_reported_in_both(tmp_path: Path, config: dict[str, Any]) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -125,6 +125,11 @@ def test_a_malformed_document_is_located(text: str | bytes, expected: list[tuple
     assert problems(text) == expected
 
 
+def test_cron_without_quotes_is_told_to_get_some() -> None:
+    (problem,) = parse_document(b"schedule: */5 * * * *\n", suffix=".yaml").problems
+    assert "in quotes" in str(problem.suggestion)
+
+
 def test_aliases_that_grow_without_end_are_refused_at_once() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [

@@ -20,6 +20,7 @@ from windlass.dagfactory.checks.parameters import (
     unknown,
     validated,
 )
+from windlass.dagfactory.checks.scripts import check_scripts
 from windlass.dagfactory.checks.tree import Node
 from windlass.dagfactory.checks.use import Call, Calls, Output, Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
@@ -28,6 +29,8 @@ from windlass.dagfactory.model import setting_origins
 from windlass.dagfactory.registry import OperatorSpec, Registry, file_parameters, is_class_path
 
 __all__ = ["Call", "Calls", "check_default_operators", "check_operator", "check_task"]
+
+_BASH = "airflow.bash"
 
 
 def check_task(node: Node, data: Mapping[str, Any], folder: Path, registry: Registry) -> Call | list[Finding]:
@@ -57,7 +60,9 @@ def check_operator(use: Use, folder: Path, registry: Registry) -> Call | list[Fi
     Returns:
         How to construct the operator, or what is wrong.
     """
-    twice = check_mapping(use) if use.mapped else []
+    wrong = check_mapping(use) if use.mapped else []
+    if use.name == _BASH:
+        wrong += check_scripts(use, "bash_command", folder)
     try:
         if is_class_path(use.name):
             outcome = _check_class(use)
@@ -67,7 +72,7 @@ def check_operator(use: Use, folder: Path, registry: Registry) -> Call | list[Fi
             outcome = _check_spec(registry.get(use.name), use, folder)
     except RegistryError as error:
         return [operator_finding(error, (*use.path, "operator"))]
-    return [*twice, *([] if isinstance(outcome, Call) else outcome)] if twice else outcome
+    return [*wrong, *([] if isinstance(outcome, Call) else outcome)] if wrong else outcome
 
 
 def operator_finding(error: RegistryError, path: JsonPath) -> Finding:

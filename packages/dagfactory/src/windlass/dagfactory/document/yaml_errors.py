@@ -32,6 +32,8 @@ def explained(error: YAMLError, text: str) -> Problem:
     at = min(mark.index, len(text))
     what = error.problem or "no YAML"
     hint = _HINTS.get(what)
+    if "alias" in (error.context or "") or "anchor" in (error.context or ""):
+        hint = "put text that begins with * or & in quotes"  # cron, mostly
     shown = text[at : at + 1]
     if what == "found character that cannot start any token":
         if shown == "\t":
