@@ -116,7 +116,17 @@ class UnusableTimetableError(RegistryError):
     kind = "timetable"
 
 
-class ScaffoldError(DagFactoryError):
+class _FolderError(DagFactoryError):
+    def __init__(self, folder: str, reason: str) -> None:
+        self.folder = folder
+        self.reason = reason
+        super().__init__(f"{folder}: {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.folder, self.reason)
+
+
+class ScaffoldError(_FolderError):
     """A new pipeline cannot be written.
 
     Attributes:
@@ -124,27 +134,11 @@ class ScaffoldError(DagFactoryError):
         reason: Why, and what to do about it.
     """
 
-    def __init__(self, folder: str, reason: str) -> None:
-        self.folder = folder
-        self.reason = reason
-        super().__init__(f"{folder}: {reason}")
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.folder, self.reason)
-
-
-class StubsError(DagFactoryError):
+class StubsError(_FolderError):
     """Stubs cannot be written or brought up to date.
 
     Attributes:
         folder: The folder concerned.
         reason: Why, and what to do about it.
     """
-
-    def __init__(self, folder: str, reason: str) -> None:
-        self.folder = folder
-        self.reason = reason
-        super().__init__(f"{folder}: {reason}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.folder, self.reason)

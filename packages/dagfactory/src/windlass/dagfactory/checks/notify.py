@@ -6,13 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from windlass.dagfactory.checks.parameters import (
-    fits,
-    model_finding,
-    parameter_names,
-    signature_findings,
-    unknown,
-)
+from windlass.dagfactory.checks.parameters import fits_spec, signature_findings
 from windlass.dagfactory.checks.tree import Tree
 from windlass.dagfactory.checks.use import Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
@@ -55,16 +49,7 @@ def _check_class(use: Use) -> list[Finding]:
 
 def _check_spec(use: Use, registry: NotifierRegistry) -> list[Finding]:
     spec = registry.get(use.name)
-    model, args = spec.parameters, use.args
-    known = parameter_names(model)
-    findings: list[Finding] = []
-    if model.model_config.get("extra") != "allow":
-        findings = [unknown(name, known, use.where(name)) for name in args if name not in known]
-    accepted = {name: value for name, value in args.items() if name in known} if findings else args
-    outcome = fits(model, accepted, spec.name)
-    if isinstance(outcome, list):
-        findings += [model_finding(error, model, args, use.where, use.at) for error in outcome]
-    return findings
+    return fits_spec(use, spec.parameters, spec.name)[1]
 
 
 def _uses(data: Mapping[str, Any], tree: Tree) -> Iterator[Use]:

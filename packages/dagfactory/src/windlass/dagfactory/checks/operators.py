@@ -11,13 +11,10 @@ from windlass.dagfactory.checks.mapping import check_mapped_spec, check_mapping,
 from windlass.dagfactory.checks.parameters import (
     Where,
     check_files,
-    fits,
+    fits_spec,
     key_of,
     missing,
-    model_finding,
-    parameter_names,
     signature_findings,
-    unknown,
     validated,
 )
 from windlass.dagfactory.checks.scripts import check_scripts
@@ -194,14 +191,8 @@ def _under(place: JsonPath) -> Where:
 
 def _check_spec(spec: OperatorSpec, use: Use, folder: Path) -> Call | list[Finding]:
     model, args = spec.parameters, use.args
-    known = parameter_names(model)
-    findings: list[Finding] = []
-    if model.model_config.get("extra") != "allow":
-        findings = [unknown(name, known, use.where(name)) for name in args if name not in known]
-    accepted = {name: value for name, value in args.items() if name in known} if findings else args
-    outcome = fits(model, accepted, spec.name)
-    if isinstance(outcome, list):
-        findings += [model_finding(error, model, args, use.where, use.at) for error in outcome]
+    outcome, findings = fits_spec(use, model, spec.name)
+    if outcome is None:
         # What is wrong with the files too: all at once.
         for name in sorted(file_parameters(model)):
             key = key_of(model, name, args)

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from windlass.dagfactory.checks.files import check_file
+from windlass.dagfactory.checks.use import Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
 from windlass.dagfactory.errors import UnusableOperatorError
 from windlass.dagfactory.signature import Signature
@@ -19,6 +20,7 @@ __all__ = [
     "Where",
     "check_files",
     "fits",
+    "fits_spec",
     "key_of",
     "missing",
     "model_finding",
@@ -141,6 +143,32 @@ def check_files(folder: Path, value: Any, path: JsonPath) -> Iterator[Finding]:
     elif isinstance(value, list | tuple):
         for index, name in enumerate(value):
             yield from check_files(folder, name if isinstance(name, list) else str(name), (*path, index))
+
+
+def fits_spec(use: Use, model: type[BaseModel], name: str) -> tuple[BaseModel | None, list[Finding]]:
+    """Hold one use's arguments against the model of a spec.
+
+    Args:
+        use: What the config says.
+        model: The model.
+        name: The spec's name, for a complaint about its package.
+
+    Returns:
+        The validated arguments, None where the model refuses them; and what is wrong, unknown names too.
+
+    Raises:
+        UnusableOperatorError: The model fails in another way than pydantic's.
+    """
+    known = parameter_names(model)
+    findings: list[Finding] = []
+    if model.model_config.get("extra") != "allow":
+        findings = [unknown(key, known, use.where(key)) for key in use.args if key not in known]
+    accepted = {key: value for key, value in use.args.items() if key in known} if findings else use.args
+    outcome = fits(model, accepted, name)
+    if isinstance(outcome, BaseModel):
+        return outcome, findings
+    findings += [model_finding(error, model, use.args, use.where, use.at) for error in outcome]
+    return None, findings
 
 
 def parameter_names(model: type[BaseModel]) -> list[str]:
