@@ -93,7 +93,9 @@ def test_presets_and_zones_are_suggested(config: dict[str, Any]) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["America", "../etc/passwd", "Nowhere/At_All", "/etc/localtime"])
+@pytest.mark.parametrize(
+    "name", ["America", "../etc/passwd", "Nowhere/At_All", "/etc/localtime", "localtime"]
+)
 def test_what_is_no_time_zone(config: dict[str, Any], name: str) -> None:
     assert codes(config | {"timezone": name}) == [("WDF202", "$.timezone")]
 
@@ -376,6 +378,11 @@ def test_rows_that_are_no_objects_are_told_of(config: dict[str, Any], rows: list
     assert codes(config) == [
         ("WDF103", f"$.tasks.run.expand_kwargs[{index}]") for index, _ in enumerate(rows)
     ]
+
+
+def test_an_empty_array_of_values_lacks_nothing(config: dict[str, Any]) -> None:
+    config["tasks"]["run"] = {"operator": "airflow.bash", "expand": {"bash_command": []}}
+    assert codes(config) == []
 
 
 @pytest.mark.parametrize("retry", [{}, {"attempts": None}])

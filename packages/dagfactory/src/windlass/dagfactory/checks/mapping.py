@@ -66,7 +66,8 @@ def check_mapped_spec(spec: OperatorSpec, use: Use, folder: Path) -> Call | list
     known = parameter_names(model)
     findings = list(_unknown_names(use, known)) if model.model_config.get("extra") != "allow" else []
     names = set(known) if findings else None
-    later = frozenset(name for name, value in use.expand.items() if isinstance(value, Output))
+    # An empty array gives no value that could be wrong: Airflow skips the task.
+    later = frozenset(name for name, value in use.expand.items() if isinstance(value, Output) or value == [])
     for values, where in _combinations(use, names):
         outcome = fits(model, values, spec.name)
         if isinstance(outcome, list):

@@ -19,6 +19,8 @@ __all__ = ["check_schedule", "zone"]
 _PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _FIELDS = (5, 6)
 _LONGEST = 250
+_OF_THE_MACHINE = frozenset({"Factory", "localtime", "posixrules"})
+"""What databases of time zones hold beside zones; the same name means another time elsewhere."""
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC)
 _EPOCH = datetime(2024, 1, 1)  # noqa: DTZ001 - croniter gets naive times from Airflow too
 
@@ -105,6 +107,8 @@ def _unfit_cron(expression: str) -> str | None:
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo | None:
     """Find a time zone by its IANA name, or None."""
+    if name in _OF_THE_MACHINE:
+        return None
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, LookupError):  # not found, a path, a folder of the database
@@ -114,4 +118,4 @@ def zone(name: str) -> ZoneInfo | None:
 def _near_zone(name: str) -> str | None:
     from zoneinfo import available_timezones
 
-    return did_you_mean(name, sorted(available_timezones()))
+    return did_you_mean(name, sorted(available_timezones() - _OF_THE_MACHINE))

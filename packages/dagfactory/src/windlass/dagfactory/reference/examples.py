@@ -72,6 +72,7 @@ _BY_OWNER: Mapping[str, Mapping[str, Any]] = {
     "NotifierConfig": {"args": {"message": "The day's sales are late."}},
     "TimetableConfig": {"args": {"country": "DE"}},
     "CompensateConfig": {"operator": "acme.operators.RemoveStagedRows", "args": {"table": "staging.sale"}},
+    "TaskConfig": {"doc_md": "Orders of the day. **Ask** the shop's team."},
     "GroupConfig": {"tasks": {"land": {"operator": "acme.operators.Land"}}},
     "OperatorDefaultsConfig": {"args": {"max_rejects": 10}},
 }
