@@ -327,6 +327,9 @@ def test_a_document_of_the_dag_is_a_file_beside_it(folder: Path, config: dict[st
 
 
 @pytest.mark.parametrize(
+    "operator", ["airflow.bash", "airflow.providers.standard.operators.bash.BashOperator"]
+)
+@pytest.mark.parametrize(
     ("command", "expected"),
     [
         ("load.sh", []),
@@ -338,12 +341,12 @@ def test_a_document_of_the_dag_is_a_file_beside_it(folder: Path, config: dict[st
     ],
 )
 def test_commands_that_airflow_takes_for_scripts_name_files(
-    tmp_path: Path, config: dict[str, Any], command: str, expected: list[tuple[str, str]]
+    tmp_path: Path, config: dict[str, Any], operator: str, command: str, expected: list[tuple[str, str]]
 ) -> None:
     folder = tmp_path / "sales_daily_load_v1"
     folder.mkdir()
     (folder / "load.sh").write_text("echo loading")
-    bash = {"operator": "airflow.bash"}
+    bash = {"operator": operator}
     for use in (
         {**bash, "args": {"bash_command": command}},
         {**bash, "expand": {"bash_command": [command]}},

@@ -27,7 +27,7 @@ from windlass.dagfactory.registry import OperatorSpec, Registry, file_parameters
 
 __all__ = ["Call", "Calls", "check_default_operators", "check_operator", "check_task"]
 
-_BASH = "airflow.bash"
+_BASH = ("airflow.bash", "airflow.providers.standard.operators.bash.BashOperator")
 
 
 def check_task(node: Node, data: Mapping[str, Any], folder: Path, registry: Registry) -> Call | list[Finding]:
@@ -58,7 +58,7 @@ def check_operator(use: Use, folder: Path, registry: Registry) -> Call | list[Fi
         How to construct the operator, or what is wrong.
     """
     wrong = check_mapping(use) if use.mapped else []
-    if use.name == _BASH:
+    if use.name in _BASH:
         wrong += check_scripts(use, "bash_command", folder)
     try:
         if is_class_path(use.name):
