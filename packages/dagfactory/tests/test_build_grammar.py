@@ -14,6 +14,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from windlass.dagfactory import ConfigError, ConfigFile, analyse, build_dag
 from windlass.dagfactory.policies import BackoffPolicy
+from windlass.dagfactory.validation import validate_configs
 
 pytestmark = pytest.mark.integration
 
@@ -194,6 +195,15 @@ def test_schedules_by_interval_timetable_and_assets(build: Build) -> None:
 def test_a_timetable_that_refuses_its_arguments_is_told_of_at_the_schedule(build: Build) -> None:
     with pytest.raises(ConfigError, match=r"WDF601: Airflow refuses the DAG: .*schedule\]"):
         build({"t": NOTE}, schedule={"timetable": "airflow.sdk.MultipleCronTriggerTimetable", "args": {}})
+
+
+def test_what_a_timetable_refuses_is_found_without_a_class_among_the_operators(
+    tmp_path: Path, write_config: Callable[..., Path]
+) -> None:
+    timetable = {"timetable": "airflow.sdk.CronTriggerTimetable", "args": {"expression": "never"}}
+    config = {"dag_id": "sales_daily_load_v1", "schedule": timetable, "tasks": {"t": NOTE}}
+    [found] = validate_configs([ConfigFile.at(write_config(tmp_path, config))])[1]
+    assert (found.code, found.path) == ("WDF601", "$.schedule")
 
 
 def test_outlets_and_inlets(build: Build) -> None:

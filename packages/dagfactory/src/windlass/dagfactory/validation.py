@@ -8,7 +8,7 @@ from windlass.dagfactory.analysis import Analysis, analyse_all
 from windlass.dagfactory.diagnostics import Diagnostic
 from windlass.dagfactory.discovery import ConfigFile
 from windlass.dagfactory.errors import ConfigError
-from windlass.dagfactory.model import walk_tasks
+from windlass.dagfactory.model import DagConfig, TimetableConfig, walk_tasks
 from windlass.dagfactory.registry import Registry, is_class_path
 
 __all__ = ["validate_configs"]
@@ -19,8 +19,8 @@ def validate_configs(
 ) -> tuple[list[Analysis], list[Diagnostic]]:
     """Find every mistake in configs.
 
-    A sound config that names an operator by class path, for which Airflow is imported in any case, is built
-    too: what a constructor refuses is found before a run.
+    A sound config that names an operator or a timetable by class path, for which Airflow is imported in any
+    case, is built too: what a constructor refuses is found before a run.
 
     Args:
         files: Which configs.
@@ -37,9 +37,15 @@ def validate_configs(
     return analyses, list(dict.fromkeys(diagnostics))
 
 
+def _names_classes(config: DagConfig) -> bool:
+    return isinstance(config.schedule, TimetableConfig) or any(
+        is_class_path(found.task.operator) for found in walk_tasks(config)
+    )
+
+
 def _refusals(analysis: Analysis) -> list[Diagnostic]:
     config = analysis.config
-    if config is None or not any(is_class_path(found.task.operator) for found in walk_tasks(config)):
+    if config is None or not _names_classes(config):
         return []
     from windlass.dagfactory.build import build_dag
 
