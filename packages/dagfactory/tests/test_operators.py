@@ -310,6 +310,17 @@ def test_files_are_awaited_and_handed_on(run: Run, tmp_path: Path) -> None:
             ),
         ),
         (
+            {"operator": "airflow.wait_until", "args": {"target_time": "noon"}},
+            ("WDF305", '"target_time": not an ISO 8601 date'),
+        ),
+        (
+            {
+                "operator": "airflow.trigger_dag",
+                "args": {"trigger_dag_id": "d", "logical_date": "2026-02-30"},
+            },
+            ("WDF305", '"logical_date": no such day or time'),
+        ),
+        (
             {"operator": "airflow.wait_for_file", "args": {"filepath": "x", "poke_interval": "soon"}},
             ("WDF305", '"poke_interval": not a duration'),
         ),

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from windlass.dagfactory.diagnostics import did_you_mean
-from windlass.dagfactory.values import Duration, parse_duration
+from windlass.dagfactory.values import Duration, parse_duration, parse_moment
 
 __all__ = [
     "BASH",
@@ -40,6 +40,13 @@ def _seconds(value: Any) -> Any:
     return amount
 
 
+def _moment(text: str) -> str:
+    """Read a date or time now unless a template makes it."""
+    if "{{" not in text and "{%" not in text:
+        parse_moment(text)
+    return text
+
+
 def _importable(path: str) -> str:
     """Import a function now: that it is not there must not come out at run time."""
     if not _PATH.match(path):
@@ -65,6 +72,7 @@ Seconds = Annotated[
     timedelta, BeforeValidator(_seconds, json_schema_input_type=Annotated[float, Field(gt=0)] | str)
 ]
 WholeSeconds = Annotated[Seconds, AfterValidator(lambda amount: max(1, int(amount.total_seconds())))]
+Moment = Annotated[str, AfterValidator(_moment)]
 Function = Annotated[str, AfterValidator(_importable)]
 RunState = Literal["success", "failed", "running", "queued"]
 TaskState = Literal[
@@ -161,7 +169,7 @@ class _TriggerDag(_Parameters):
     trigger_dag_id: str = Field(min_length=1, max_length=250, description="DAG to start a run of; rendered.")
     trigger_run_id: str | None = Field(default=None, description="Id of the run; rendered.")
     conf: dict[str, Any] | None = Field(default=None, description="What the run is given; rendered.")
-    logical_date: str | None = Field(default=None, description="Logical date of the run; rendered.")
+    logical_date: Moment | None = Field(default=None, description="Logical date of the run; rendered.")
     run_after: str | None = Field(default=None, description="Moment before which it does not begin.")
     reset_dag_run: bool = Field(default=False, description="Whether a run that is there is cleared.")
     skip_when_already_exists: bool = Field(
@@ -234,7 +242,7 @@ class _WaitForFile(_Sensor):
 class _WaitUntil(_Parameters):
     """Parameters of `airflow.wait_until`."""
 
-    target_time: str = Field(
+    target_time: Moment = Field(
         min_length=1,
         description="Moment to wait for, ISO 8601; rendered, as in {{ data_interval_end.add(hours=1) }}.",
     )
