@@ -264,6 +264,16 @@ def test_the_command_draws(tmp_path: Path, config: dict[str, Any], write_config:
     assert data["edges"] == [{"from": "note", "to": "run", "kind": "depends"}]
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.PDF", "a.mmd"])
+def test_the_command_writes_no_svg_under_the_name_of_something_else(
+    tmp_path: Path, config: dict[str, Any], write_config: WriteConfig, name: str
+) -> None:
+    path = write_config(tmp_path, config)
+    result = runner.invoke(app, ["graph", str(path), "--out", str(tmp_path / name)])
+    assert (result.exit_code, (tmp_path / name).exists()) == (2, False)
+    assert "--format mermaid" in result.stderr
+
+
 def test_the_command_draws_a_config_with_mistakes_and_tells_them(
     tmp_path: Path, config: dict[str, Any], write_config: WriteConfig
 ) -> None:

@@ -16,6 +16,9 @@ from windlass.dagfactory.cli.common import FAILURE, count, fail, find_configs, m
 __all__ = ["Picture", "graph"]
 
 
+_OTHERS = frozenset({".gif", ".jpeg", ".jpg", ".md", ".mmd", ".pdf", ".png", ".webp"})
+
+
 class Picture(StrEnum):
     """How a graph is written."""
 
@@ -49,6 +52,8 @@ def graph(
     from windlass.dagfactory.graph import read_graph, to_mermaid, to_svg
     from windlass.dagfactory.validation import validate_configs
 
+    if out is not None and out.suffix.lower() in _OTHERS and picture is Picture.SVG and not as_json:
+        misuse(f"{out} would hold SVG: name an .svg file, or write --format mermaid for Mermaid")
     files, unreadable = find_configs([config], root=root)
     if len(files) != 1:
         misuse(f"{config} holds {count(len(files), 'config')}: name one")
