@@ -85,7 +85,7 @@ class LanguageServer:
 
     def _open(self, text: str, file: str) -> tuple[str, dict[str, int]]:
         self._opened += 1
-        uri = f"file:///{self._opened}/{file}"
+        uri = f"file://{file}" if file.startswith("/") else f"file:///{self._opened}/{file}"
         before, _, after = text.rpartition("|")  # Jinja has bars too
         document = {"uri": uri, "languageId": "json", "version": 1, "text": before + after}
         self._send(method="textDocument/didOpen", params={"textDocument": document})
@@ -212,7 +212,11 @@ def test_sound_configs_are_left_alone(editor: LanguageServer) -> None:
     examples = sorted((Path(__file__).resolve().parents[2] / "examples").rglob("*dag.json"))
     assert examples
     for path in examples:
-        assert editor.problems(json.dumps(json.loads(path.read_text()))) == [], path
+        # At its own place: it names the schema that lies beside the examples.
+        text = json.dumps(json.loads(path.read_text()))
+        assert editor.problems(text, file=path.as_posix()) == [], path
+        beside = path.with_name("beside.dag.json").as_posix()
+        assert editor.problems(text.replace('"tasks"', '"taks"', 1), file=beside), path
 
 
 def test_folder_defaults_have_a_schema_of_their_own(editor: LanguageServer) -> None:
