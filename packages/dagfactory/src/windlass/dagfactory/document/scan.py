@@ -16,7 +16,7 @@ from typing import Any
 from windlass.dagfactory.diagnostics import Code, JsonPath, did_you_mean
 from windlass.dagfactory.document.limits import MAX_DEPTH, MAX_PROBLEMS
 
-__all__ = ["Problem", "Scan", "Span", "scan"]
+__all__ = ["Problem", "Scan", "Scanner", "Span", "Stop", "scan"]
 
 Span = tuple[int, int]
 
@@ -62,41 +62,69 @@ class Scan:
     complete: bool = False
 
 
-class _Stop(Exception):  # noqa: N818 - control flow inside this module, no error
-    """The rest of the text cannot be understood."""
+class Stop(Exception):  # noqa: N818 - control flow inside scanners, no error
+    """The rest of the text cannot be understood, or must not be."""
 
 
-def scan(text: str) -> Scan:
-    """Read a JSON text with positions, going on after mistakes where the meaning is plain."""
-    return _Scanner(text).run()
+class Scanner:
+    """Reads a text until the end, or until it cannot go on; a format says how in `read`.
 
+    Args:
+        text: The text.
+    """
 
-class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.at = 0
         self.result = Scan()
 
     def run(self) -> Scan:
+        """Read the text."""
         try:
-            self.result.data = self.value((), 0)
-            self.space(())
-            if self.at < len(self.text):
-                self.fail(
-                    Code.SYNTAX, (), "text after the end of the document", "remove it, or check the brackets"
-                )
-        except _Stop:
+            self.read()
+        except Stop:
             self.result.data = None
         else:
             self.result.complete = True
         return self.result
 
+    def read(self) -> None:
+        """Fill the result.
+
+        Raises:
+            Stop: The rest cannot be understood.
+        """
+        raise NotImplementedError
+
     def report(
         self, code: Code, span: Span, path: JsonPath, message: str, suggestion: str | None = None
     ) -> None:
+        """Note a mistake.
+
+        Raises:
+            Stop: There are enough.
+        """
         self.result.problems.append(Problem(code, span, path, message, suggestion))
         if len(self.result.problems) >= MAX_PROBLEMS:
-            raise _Stop
+            raise Stop
+
+
+def scan(text: str) -> Scan:
+    """Read a JSON text with positions, going on after mistakes where the meaning is plain."""
+    return _JsonScanner(text).run()
+
+
+class _JsonScanner(Scanner):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.at = 0
+
+    def read(self) -> None:
+        self.result.data = self.value((), 0)
+        self.space(())
+        if self.at < len(self.text):
+            self.fail(
+                Code.SYNTAX, (), "text after the end of the document", "remove it, or check the brackets"
+            )
 
     def fail(self, code: Code, path: JsonPath, message: str, suggestion: str | None = None) -> None:
         """Report a mistake at the current offset after which nothing can be understood."""
@@ -107,7 +135,7 @@ class _Scanner:
                 None,
             )
         self.report(code, (self.at, self.at + 1), path, message, suggestion)
-        raise _Stop
+        raise Stop
 
     def space(self, path: JsonPath) -> None:
         while True:
@@ -207,7 +235,7 @@ class _Scanner:
         match = _STRING.match(self.text, self.at)
         if match is None:
             self.broken_string(path)
-            raise _Stop
+            raise Stop
         self.at = match.end()
         value: str = json.loads(match.group())
         bad = _SURROGATE.search(value)
@@ -264,7 +292,7 @@ class _Scanner:
         self.fail(
             Code.SYNTAX, path, "neither a string in double quotes, a number, true, false nor null", near
         )
-        raise _Stop
+        raise Stop
 
     def number(self, path: JsonPath, match: re.Match[str]) -> Any:
         self.at = match.end()

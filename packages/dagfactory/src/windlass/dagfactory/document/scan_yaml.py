@@ -23,8 +23,8 @@ from yaml.events import (
 )
 
 from windlass.dagfactory.diagnostics import Code, JsonPath
-from windlass.dagfactory.document.limits import MAX_BYTES, MAX_DEPTH, MAX_PROBLEMS
-from windlass.dagfactory.document.scan import Problem, Scan, Span
+from windlass.dagfactory.document.limits import MAX_BYTES, MAX_DEPTH
+from windlass.dagfactory.document.scan import Scan, Scanner, Span, Stop
 from windlass.dagfactory.document.yaml_errors import explained
 
 __all__ = ["scan_yaml"]
@@ -40,10 +40,6 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z")
 _NODE_WEIGHT = 16  # of a node beside its text: 65,536 empty nodes are as much as a file may be long
 
 
-class _Stop(Exception):  # noqa: N818 - control flow inside this module, no error
-    """The rest of the text cannot be understood, or must not be."""
-
-
 def scan_yaml(text: str, *, positions: bool = True) -> Scan:
     """Read a YAML text, going on after mistakes where the meaning is plain.
 
@@ -51,45 +47,32 @@ def scan_yaml(text: str, *, positions: bool = True) -> Scan:
         text: The text, without byte order mark.
         positions: Whether to note where keys and values stand; without, it is quicker by a third.
     """
-    return _Scanner(text, positions=positions).run()
+    return _YamlScanner(text, positions=positions).run()
 
 
-class _Scanner:
+class _YamlScanner(Scanner):
     def __init__(self, text: str, *, positions: bool) -> None:
-        self.text = text
+        super().__init__(text)
         self.positions = positions
-        self.result = Scan()
         self.weight = 0
         self.repeated = 0
         self.anchors: dict[str, tuple[Any, int] | None] = {}
 
-    def run(self) -> Scan:
+    def read(self) -> None:
+        self.refuse_control_characters()
         try:
-            self.refuse_control_characters()
             self.parser = CParser(self.text)
             self.stream()
         except YAMLError as error:
             self.result.problems.append(explained(error, self.text))
-            self.result.data = None
-        except _Stop:
-            self.result.data = None
-        else:
-            self.result.complete = True
-        return self.result
-
-    def report(
-        self, code: Code, span: Span, path: JsonPath, message: str, suggestion: str | None = None
-    ) -> None:
-        self.result.problems.append(Problem(code, span, path, message, suggestion))
-        if len(self.result.problems) >= MAX_PROBLEMS:
-            raise _Stop
+            raise Stop from error
 
     def refuse_control_characters(self) -> None:
         for found in _CONTROL.finditer(self.text):
             name = f"U+{ord(found.group()):04X}"
             self.report(Code.SYNTAX, found.span(), (), f"the control character {name}", "remove it")
         if self.result.problems:
-            raise _Stop
+            raise Stop
 
     def next(self) -> Any:
         return self.parser.get_event()
@@ -98,7 +81,7 @@ class _Scanner:
         self.next()
         if isinstance(self.next(), StreamEndEvent):
             self.report(Code.EMPTY, (0, 1), (), "the file holds nothing but comments")
-            raise _Stop
+            raise Stop
         self.result.data = self.value(self.next(), (), 0)
         self.next()
         following = self.next()
@@ -138,7 +121,7 @@ class _Scanner:
 
     def too_deep(self, event: Any, path: JsonPath) -> None:
         self.report(Code.TOO_DEEP, _span(event), path, f"nested deeper than {MAX_DEPTH} levels")
-        raise _Stop
+        raise Stop
 
     def mapping(self, path: JsonPath, depth: int) -> tuple[dict[str, Any], Any]:
         found: dict[str, Any] = {}
@@ -209,7 +192,7 @@ class _Scanner:
         if self.repeated > MAX_BYTES:
             message = f"aliases repeat more than {MAX_BYTES:,} characters"
             self.report(Code.ALIASES, _span(event), path, message)
-            raise _Stop
+            raise Stop
         if depth + _height(value) > MAX_DEPTH:
             self.too_deep(event, path)
         return value
