@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from windlass_test_stand import until
 
 from windlass.dagfactory import ConfigFile, StubFolder, StubsError, discover
 from windlass.dagfactory.inputs import take_inputs, unchanged
@@ -231,12 +232,8 @@ def test_a_file_that_appears_is_seen_by_stamps_alone(
 ) -> None:
     config["tasks"] = {"run": {"operator": "trial.run_sql", "args": {"sql_file": "run.sql"}}}
     file = ConfigFile.at(write_config(tmp_path, config))
-    deadline = time.monotonic() + 20
-    while (
-        None in (watch := take_inputs(file).watch).values()
-    ):  # until the stamps are old enough to be trusted
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: None not in take_inputs(file).watch.values(), "stamps old enough to be trusted", 20)
+    watch = take_inputs(file).watch
     assert unchanged(file, watch)
     (file.folder / "run.sql").write_text("select 1")
     assert not unchanged(file, watch)

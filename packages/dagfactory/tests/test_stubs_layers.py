@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from windlass_test_stand import until
 
 from windlass.dagfactory import ConfigError, StubFolder, load_config
 from windlass.dagfactory.layers.digests import DefaultsDigests, Known
@@ -91,10 +91,8 @@ def test_old_defaults_are_not_read_again(tmp_path: Path) -> None:
 
     (tmp_path / "defaults.json").write_text("{}")
     assert look({})[0] is None  # too young for its stamp to tell of a further change
-    deadline = time.monotonic() + 20
-    while (stamp := look({})[0]) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: look({})[0] is not None, "a stamp old enough to be trusted", 20)
+    stamp = look({})[0]
     assert look({"defaults.json": (stamp, "as it was")}) == (stamp, "as it was")
     (tmp_path / "defaults.json").write_text("{ }")
     assert look({"defaults.json": (stamp, "as it was")})[1] != "as it was"
