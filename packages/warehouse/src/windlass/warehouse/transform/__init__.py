@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Literal
 
 from windlass.warehouse.errors import LoadError
 from windlass.warehouse.fence import writing
@@ -134,7 +135,7 @@ def query(
         try:
             cursor.execute(f"{prefix}{bound.text}".encode(connection.info.encoding), prepare=False)
             # One row too many is enough to know; all of a large table would fill the memory.
-            cursor.execute(f"fetch forward {max_rows + 1:d} from windlass_rows")
+            cursor.execute(SQL("fetch forward {} from windlass_rows").format(Literal(max_rows + 1)))
         except psycopg.Error as error:
             raise explain_failure(error, bound, prefix=len(prefix)) from error
         rows = _result(cursor, bound, most=max_rows)
