@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from windlass.dagfactory.model import DagConfig, model_findings, setting_origins, task_settings
+from windlass.dagfactory.model import DagConfig, SettingsMerger, model_findings, setting_origins
 
 pytestmark = pytest.mark.unit
 
@@ -63,7 +63,7 @@ def test_settings_and_their_origins_agree() -> None:
         },
     }
     config = DagConfig.model_validate(data)
-    settings = task_settings(config, config.tasks["t"])  # type: ignore[arg-type]
+    settings = SettingsMerger(config).of(config.tasks["t"])  # type: ignore[arg-type]
     assert (settings["owner"], settings["queue"], settings["retry"]["attempts"]) == ("data", "q", 3)
     assert "pool" not in settings
     assert "cap" not in settings["retry"]

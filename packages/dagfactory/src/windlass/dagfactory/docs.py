@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from windlass.dagfactory.checks.tree import Scope
 from windlass.dagfactory.model import DagConfig, GroupConfig, OutputOf, TaskConfig
+from windlass.dagfactory.scope import Scope
 
 __all__ = ["default_doc"]
 
@@ -15,7 +15,7 @@ def default_doc(config: DagConfig) -> str:
     rows = [f"{config.description}\n\n" if config.description else ""]
     rows.append("| Task | Operator | After |\n|---|---|---|\n")
     table = _Table()
-    table.add(config.tasks, Scope(), "", ())
+    table.add(config.tasks, Scope(), ())
     for task_id in table.in_order():
         after = ", ".join(f"`{name}`" for name in sorted(table.after[task_id]))
         rows.append(f"| `{task_id}` | `{_cell(table.operators[task_id])}` | {after} |\n")
@@ -43,13 +43,12 @@ class _Table:
         self,
         entries: Mapping[str, TaskConfig | GroupConfig],
         scope: Scope,
-        prefix: str,
         groups: tuple[tuple[str, set[str]], ...],
     ) -> None:
         for name in entries:
-            scope.add(name, f"{prefix}{name}")
+            scope.add(name, f"{scope.prefix}{name}")
         for name, entry in entries.items():
-            node_id = f"{prefix}{name}"
+            node_id = scope.ids[name]
             after = {scope.find(named) or named for named in _named(entry)}
             if isinstance(entry, TaskConfig):
                 self.operators[node_id] = entry.operator
@@ -58,8 +57,8 @@ class _Table:
                     self._inside[group].append(node_id)
                 continue
             self._inside[node_id] = []
-            inner = f"{node_id}." if entry.prefix_group_id else ""
-            self.add(entry.tasks, Scope(scope), inner, (*groups, (node_id, after)))
+            inner = scope.inside(node_id, prefixed=entry.prefix_group_id)
+            self.add(entry.tasks, inner, (*groups, (node_id, after)))
 
     def in_order(self) -> list[str]:
         """Sort tasks by how many steps lie before them, then by name."""

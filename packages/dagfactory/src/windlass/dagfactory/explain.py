@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from windlass.dagfactory.analysis import Analysis
-from windlass.dagfactory.diagnostics import CODES, Finding, JsonPath, json_path
+from windlass.dagfactory.diagnostics import CODES, Finding, JsonPath, json_path, value_at
 from windlass.dagfactory.model import DagConfig, setting_origins
 
 __all__ = ["Origin", "explain", "matching"]
@@ -120,7 +120,7 @@ class _Explainer:
             if key not in names and value is not None:
                 yield from self.leaves(value, (*path, key), (*path, key))
         for inside, source in merged.items():
-            yield from self.leaves(_at(self.data, source), (*path, *inside), source)
+            yield from self.leaves(value_at(self.data, source), (*path, *inside), source)
         defaults: dict[JsonPath, Any] = {(name,): value for name, value in _TASK_DEFAULTS.items()}
         if "retry" in names:
             defaults |= {("retry", name): value for name, value in _RETRY_DEFAULTS.items()}
@@ -148,9 +148,3 @@ class _Explainer:
             None if path == source else json_path(source),
             layer.used.get(source, ()),
         )
-
-
-def _at(data: Any, path: JsonPath) -> Any:
-    for part in path:
-        data = data[part]
-    return data

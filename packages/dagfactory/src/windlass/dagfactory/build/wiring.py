@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TaskGroup
 
 from windlass.dagfactory.build.tasks import Planned
-from windlass.dagfactory.checks.tree import Scope
 from windlass.dagfactory.diagnostics import JsonPath
 from windlass.dagfactory.model import DagConfig, GroupConfig, TaskConfig, TeardownConfig
+from windlass.dagfactory.scope import Scope
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -33,21 +33,20 @@ class Plan:
         self._scopes: dict[str, Scope] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._upstream: list[tuple[str, list[str]]] = []
-        self._add(config.tasks, Scope(), ("tasks",), "", None, ())
+        self._add(config.tasks, Scope(), ("tasks",), None, ())
 
     def _add(
         self,
         entries: Mapping[str, TaskConfig | GroupConfig],
         scope: Scope,
         path: JsonPath,
-        prefix: str,
         group: TaskGroup | None,
         chain: tuple[str, ...],
     ) -> None:
         for name in entries:
-            scope.add(name, f"{prefix}{name}")
+            scope.add(name, f"{scope.prefix}{name}")
         for name, entry in entries.items():
-            node_id = f"{prefix}{name}"
+            node_id = scope.ids[name]
             self._scopes[node_id], self._chains[node_id] = scope, chain
             if entry.depends_on:
                 self._upstream.append((node_id, entry.depends_on))
@@ -56,9 +55,8 @@ class Plan:
                 continue
             made = self._group(name, entry, group)
             self.groups[node_id] = made
-            inner = f"{node_id}." if entry.prefix_group_id else ""
-            below = (*path, name, "tasks")
-            self._add(entry.tasks, Scope(scope), below, inner, made, (*chain, node_id))
+            inner = scope.inside(node_id, prefixed=entry.prefix_group_id)
+            self._add(entry.tasks, inner, (*path, name, "tasks"), made, (*chain, node_id))
 
     def _group(self, name: str, entry: GroupConfig, parent: TaskGroup | None) -> TaskGroup:
         return TaskGroup(

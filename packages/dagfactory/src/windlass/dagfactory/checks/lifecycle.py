@@ -7,7 +7,7 @@ from typing import Any
 
 from windlass.dagfactory.checks.graph import Edge
 from windlass.dagfactory.checks.tree import Node, Tree
-from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, value_at
 from windlass.dagfactory.model import setting_origins
 
 __all__ = ["check_lifecycle"]
@@ -129,7 +129,4 @@ def _rule(data: Mapping[str, Any], node: Node) -> tuple[Any, JsonPath]:
     path = setting_origins(data, node.path).get(("trigger_rule",))
     if path is None:
         return _DEFAULT, node.path
-    value: Any = data
-    for part in path:
-        value = value[part]
-    return value, path
+    return value_at(data, path), path

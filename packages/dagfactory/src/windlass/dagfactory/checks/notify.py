@@ -53,13 +53,9 @@ def _check_spec(use: Use, registry: NotifierRegistry) -> list[Finding]:
 
 
 def _uses(data: Mapping[str, Any], tree: Tree) -> Iterator[Use]:
-    places: list[tuple[JsonPath, Any]] = [((), data), (("defaults",), data.get("defaults"))]
-    operators = places[1][1].get("operators") if isinstance(places[1][1], dict) else None
-    if isinstance(operators, dict):
-        places += [(("defaults", "operators", name), value) for name, value in operators.items()]
-    places += [(node.path, node.entry) for node in tree.tasks()]
+    places: list[tuple[JsonPath, Mapping[str, Any]]] = [((), data), *tree.settings(data)]
     for path, value in places:
-        notify = value.get("notify") if isinstance(value, dict) else None
+        notify = value.get("notify")
         for event, entries in notify.items() if isinstance(notify, dict) else ():
             for index, entry in enumerate(entries if isinstance(entries, list) else ()):
                 name = entry.get("notifier") if isinstance(entry, dict) else None

@@ -20,7 +20,7 @@ from windlass.dagfactory.checks.parameters import (
 from windlass.dagfactory.checks.scripts import check_scripts
 from windlass.dagfactory.checks.tree import Node
 from windlass.dagfactory.checks.use import Call, Calls, Output, Use
-from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, value_at
 from windlass.dagfactory.errors import RegistryError, UnknownOperatorError
 from windlass.dagfactory.model import setting_origins
 from windlass.dagfactory.registry import OperatorSpec, Registry, file_parameters, is_class_path
@@ -133,10 +133,7 @@ def _with_defaults(
     for inside, path in setting_origins(data, node.path).items():
         if inside[0] == "args" and len(inside) > 1:
             name = str(inside[1])
-            value: Any = data
-            for part in path:
-                value = value[part]
-            merged[name] = value
+            merged[name] = value_at(data, path)
             if path[0] == "defaults":
                 origins[name] = path
     return merged, origins

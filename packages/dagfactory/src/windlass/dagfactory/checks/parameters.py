@@ -14,6 +14,7 @@ from windlass.dagfactory.checks.files import check_file
 from windlass.dagfactory.checks.use import Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
 from windlass.dagfactory.errors import UnusableOperatorError
+from windlass.dagfactory.model import literal_hint
 from windlass.dagfactory.signature import Signature
 
 __all__ = [
@@ -220,9 +221,7 @@ def _hint(error: ErrorDetails, field: FieldInfo | None, model: type[BaseModel]) 
     """Say what to write instead, from the kind of error or from what the parameter is for."""
     kind, value = error["type"], error.get("input")
     if kind == "literal_error":
-        words = [word.strip(" '") for word in str(error["ctx"]["expected"]).replace(" or ", ",").split(",")]
-        near = did_you_mean(value, words) if isinstance(value, str) else None
-        return near or f"write one of {', '.join(words)}"
+        return literal_hint(error, value)
     for begin, written in _WRITTEN.items():
         if kind.startswith(begin):
             return f"write {written}"

@@ -61,13 +61,8 @@ def _lacking(data: Mapping[str, Any], tree: Tree) -> dict[JsonPath, None]:
 
 
 def _retries(data: Mapping[str, Any], tree: Tree) -> Iterator[tuple[JsonPath, Mapping[str, Any]]]:
-    places: list[tuple[JsonPath, Any]] = [(("defaults",), data.get("defaults"))]
-    operators = places[0][1].get("operators") if isinstance(places[0][1], dict) else None
-    if isinstance(operators, dict):
-        places += [(("defaults", "operators", name), value) for name, value in operators.items()]
-    places += [(node.path, node.entry) for node in tree.tasks()]
-    for path, value in places:
-        retry = value.get("retry") if isinstance(value, dict) else None
+    for path, value in tree.settings(data):
+        retry = value.get("retry")
         if isinstance(retry, dict):
             yield (*path, "retry"), retry
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, value_at
 
 __all__ = ["check_secrets", "names_secret", "redact"]
 
@@ -129,7 +129,7 @@ def _holds_password(text: str) -> bool:
 
 def redact(findings: list[Finding], data: Mapping[str, Any]) -> list[Finding]:
     """Take secrets out of what other checks say of the same values: they may quote them."""
-    secrets = [(found.path, str(_at(data, found.path))) for found in findings if found.code in _CODES]
+    secrets = [(found.path, str(value_at(data, found.path))) for found in findings if found.code in _CODES]
     return [_redacted(found, secrets) for found in findings] if secrets else findings
 
 
@@ -141,9 +141,3 @@ def _redacted(finding: Finding, secrets: list[tuple[JsonPath, str]]) -> Finding:
             suggestion = finding.suggestion and finding.suggestion.replace(secret, "(secret)")
             finding = replace(finding, message=message, suggestion=suggestion)
     return finding
-
-
-def _at(data: Any, path: JsonPath) -> Any:
-    for part in path:
-        data = data[part]
-    return data

@@ -1,4 +1,4 @@
-"""Which task a name means: tasks and groups with their ids, and the scopes names are looked up in."""
+"""All tasks and groups of a config with their ids, and where settings of tasks stand."""
 
 from __future__ import annotations
 
@@ -7,47 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from windlass.dagfactory.diagnostics import JsonPath
+from windlass.dagfactory.scope import Scope
 
-__all__ = ["Node", "Scope", "Tree"]
-
-
-class Scope:
-    """The names that one `tasks` object gives to ids.
-
-    Args:
-        parent: The scope around it.
-    """
-
-    __slots__ = ("all_ids", "ids", "parent")
-
-    def __init__(self, parent: Scope | None = None) -> None:
-        self.ids: dict[str, str] = {}
-        self.parent = parent
-        self.all_ids: set[str] = set() if parent is None else parent.all_ids
-
-    def add(self, name: str, node_id: str) -> None:
-        """Give a name to an id."""
-        self.ids[name] = node_id
-        self.all_ids.add(node_id)
-
-    def find(self, name: str) -> str | None:
-        """Find what a name means: a sibling, one of a group around it, or a full id; None for nothing."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.ids:
-                return scope.ids[name]
-            scope = scope.parent
-        return name if name in self.all_ids else None
-
-    def names(self) -> list[str]:
-        """List what could be written here, nearest first."""
-        found: dict[str, None] = {}
-        scope: Scope | None = self
-        while scope is not None:
-            found.update(dict.fromkeys(scope.ids))
-            scope = scope.parent
-        found.update(dict.fromkeys(sorted(self.all_ids)))
-        return list(found)
+__all__ = ["Node", "Tree"]
 
 
 class Node(NamedTuple):
@@ -87,25 +49,39 @@ class Tree:
         """Read the `tasks` of a config, wrong as it may be."""
         tree = cls()
         if isinstance(tasks, dict):
-            tree._add(tasks, Scope(), ("tasks",), "", None)
+            tree._add(tasks, Scope(), ("tasks",), None)
         return tree
 
-    def _add(
-        self, tasks: Mapping[str, Any], scope: Scope, path: JsonPath, prefix: str, parent: str | None
-    ) -> None:
+    def _add(self, tasks: Mapping[str, Any], scope: Scope, path: JsonPath, parent: str | None) -> None:
         for name in tasks:
-            scope.add(name, f"{prefix}{name}")
+            scope.add(name, f"{scope.prefix}{name}")
         for name, value in tasks.items():
             entry = value if isinstance(value, dict) else {}
             inner = entry.get("tasks")
-            node = Node(f"{prefix}{name}", (*path, name), entry, scope, parent, "tasks" in entry)
+            node = Node(scope.ids[name], (*path, name), entry, scope, parent, "tasks" in entry)
             if node.node_id in self.nodes:
                 self.repeated.append(node)
             else:
                 self.nodes[node.node_id] = node
             if isinstance(inner, dict):
-                below = "" if entry.get("prefix_group_id") is False else f"{node.node_id}."
-                self._add(inner, Scope(scope), (*path, name, "tasks"), below, node.node_id)
+                below = scope.inside(node.node_id, prefixed=entry.get("prefix_group_id") is not False)
+                self._add(inner, below, (*path, name, "tasks"), node.node_id)
+
+    def settings(self, data: Mapping[str, Any]) -> Iterator[tuple[JsonPath, Mapping[str, Any]]]:
+        """List where settings of tasks may stand: in defaults, in those of an operator, in each task.
+
+        Args:
+            data: The config.
+        """
+        defaults = data.get("defaults")
+        if isinstance(defaults, dict):
+            yield ("defaults",), defaults
+            operators = defaults.get("operators")
+            for name, value in operators.items() if isinstance(operators, dict) else ():
+                if isinstance(value, dict):
+                    yield ("defaults", "operators", name), value
+        for node in self.tasks():
+            yield node.path, node.entry
 
     def tasks(self) -> Iterator[Node]:
         """List the tasks, without groups."""

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from windlass.dagfactory.diagnostics.codes import CODES, Code, CodeInfo, Severity
-from windlass.dagfactory.diagnostics.model import Diagnostic, Finding, JsonPath, did_you_mean, json_path
+from windlass.dagfactory.diagnostics.model import (
+    Diagnostic,
+    Finding,
+    JsonPath,
+    did_you_mean,
+    json_path,
+    value_at,
+)
 from windlass.dagfactory.diagnostics.text import render_text
 
 __all__ = [
@@ -17,4 +24,5 @@ __all__ = [
     "did_you_mean",
     "json_path",
     "render_text",
+    "value_at",
 ]

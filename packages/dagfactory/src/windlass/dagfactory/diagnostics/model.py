@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from windlass.dagfactory.diagnostics.codes import CODES, Code, Severity
 
-__all__ = ["Diagnostic", "Finding", "JsonPath", "did_you_mean", "json_path"]
+__all__ = ["Diagnostic", "Finding", "JsonPath", "did_you_mean", "json_path", "value_at"]
 
 JsonPath = tuple[str | int, ...]
 
@@ -96,6 +96,18 @@ def json_path(path: JsonPath) -> str:
             escaped = part.replace("\\", "\\\\").replace("'", "\\'")
             parts.append(f"['{escaped}']")
     return "".join(parts)
+
+
+def value_at(data: Any, path: JsonPath) -> Any:
+    """Take what stands at a path.
+
+    Raises:
+        LookupError: Nothing stands there, because of a key or an index.
+        TypeError: Nothing stands there, because what is around it holds nothing.
+    """
+    for part in path:
+        data = data[part]
+    return data
 
 
 def did_you_mean(word: str, known: list[str]) -> str | None:

@@ -11,8 +11,8 @@ from windlass.dagfactory.model.assets import (
     TimetableConfig,
 )
 from windlass.dagfactory.model.dag import DagConfig
-from windlass.dagfactory.model.findings import known_keys, model_findings
-from windlass.dagfactory.model.merge import SETTINGS, SettingsMerger, setting_origins, task_settings
+from windlass.dagfactory.model.findings import known_keys, literal_hint, model_findings
+from windlass.dagfactory.model.merge import SETTINGS, SettingsMerger, setting_origins
 from windlass.dagfactory.model.settings import (
     CompensateConfig,
     DagNotifyConfig,
@@ -53,8 +53,8 @@ __all__ = [
     "TimetableConfig",
     "TriggerRule",
     "known_keys",
+    "literal_hint",
     "model_findings",
     "setting_origins",
-    "task_settings",
     "walk_tasks",
 ]

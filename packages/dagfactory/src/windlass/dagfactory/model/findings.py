@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean, value_at
 from windlass.dagfactory.model.assets import (
     AliasConfig,
     AllAssetsConfig,
@@ -23,7 +23,7 @@ from windlass.dagfactory.model.base import branch
 from windlass.dagfactory.model.dag import DagConfig
 from windlass.dagfactory.model.task import GroupConfig, OutputOf, TaskConfig, TeardownConfig
 
-__all__ = ["known_keys", "model_findings"]
+__all__ = ["known_keys", "literal_hint", "model_findings"]
 
 _CODES = {
     "missing": Code.MISSING_KEY,
@@ -134,12 +134,19 @@ def _not_allowed(error: ErrorDetails, path: JsonPath, value: Any) -> Finding:
 
 
 def _allowed(error: ErrorDetails, value: Any) -> str | None:
-    kind = error["type"]
-    if kind == "literal_error":
-        words = [word.strip(" '") for word in str(error["ctx"]["expected"]).replace(" or ", ",").split(",")]
-        near = did_you_mean(value, words) if isinstance(value, str) else None
-        return near or f"write one of {', '.join(words)}"
-    return _ALLOWED.get(kind)
+    return literal_hint(error, value) if error["type"] == "literal_error" else _ALLOWED.get(error["type"])
+
+
+def literal_hint(error: ErrorDetails, value: Any) -> str:
+    """Say which of a few words to write, where pydantic reports that it is none of them.
+
+    Args:
+        error: What pydantic reports, of the type `literal_error`.
+        value: What stands there.
+    """
+    words = [word.strip(" '") for word in str(error["ctx"]["expected"]).replace(" or ", ",").split(",")]
+    near = did_you_mean(value, words) if isinstance(value, str) else None
+    return near or f"write one of {', '.join(words)}"
 
 
 def _shown(path: JsonPath) -> str:
@@ -218,9 +225,7 @@ def _without_branches(location: tuple[int | str, ...]) -> JsonPath:
 
 
 def _at(data: Any, path: JsonPath) -> Any:
-    for part in path:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return data
+    try:
+        return value_at(data, path)
+    except (LookupError, TypeError):
+        return None

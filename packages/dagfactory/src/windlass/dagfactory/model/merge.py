@@ -13,7 +13,7 @@ from windlass.dagfactory.model.dag import DagConfig
 from windlass.dagfactory.model.settings import DefaultsConfig, RetryConfig, TaskSettings
 from windlass.dagfactory.model.task import TaskConfig
 
-__all__ = ["SETTINGS", "SettingsMerger", "setting_origins", "task_settings"]
+__all__ = ["SETTINGS", "SettingsMerger", "setting_origins"]
 
 SETTINGS = frozenset(TaskSettings.model_fields)
 _MERGED = frozenset({"retry", "args"})
@@ -28,12 +28,17 @@ class SettingsMerger:
 
     def __init__(self, config: DagConfig) -> None:
         self._defaults: DefaultsConfig = config.defaults
-        self._base = {} if config.owner is None else {"owner": config.owner}
-        self._base = _merge(self._base, self._defaults)
+        owner = {} if config.owner is None else {"owner": config.owner}
+        self._base = _merge(owner, self._defaults)
         self._by_operator: dict[str, dict[str, Any]] = {}
 
     def of(self, task: TaskConfig) -> dict[str, Any]:
-        """Merge what holds for a task: setting to value, without those that nothing sets."""
+        """Merge what holds for a task.
+
+        Returns:
+            Setting to value as the model holds it, without those that nothing sets; `retry` is a dict of its
+            keys.
+        """
         base = self._base
         if task.operator in self._defaults.operators:
             found = self._by_operator.get(task.operator)
@@ -42,19 +47,6 @@ class SettingsMerger:
                 self._by_operator[task.operator] = found
             base = found
         return _merge(base, task)
-
-
-def task_settings(config: DagConfig, task: TaskConfig) -> dict[str, Any]:
-    """Tell which settings hold for a task.
-
-    Args:
-        config: The config.
-        task: One of its tasks.
-
-    Returns:
-        Setting to value, as the model holds it; `retry` is a dict of its keys.
-    """
-    return SettingsMerger(config).of(task)
 
 
 def _merge(base: dict[str, Any], layer: TaskSettings) -> dict[str, Any]:

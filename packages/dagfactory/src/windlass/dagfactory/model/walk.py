@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from windlass.dagfactory.diagnostics import JsonPath
 from windlass.dagfactory.model.dag import DagConfig
 from windlass.dagfactory.model.task import GroupConfig, TaskConfig
+from windlass.dagfactory.scope import Scope
 
 __all__ = ["FoundTask", "walk_tasks"]
 
@@ -29,15 +30,16 @@ class FoundTask:
 
 def walk_tasks(config: DagConfig) -> Iterator[FoundTask]:
     """List all tasks in the order of the config, those of groups where the group stands."""
-    return _walk(config.tasks, "", ("tasks",))
+    return _walk(config.tasks, Scope(), ("tasks",))
 
 
 def _walk(
-    entries: Mapping[str, TaskConfig | GroupConfig], prefix: str, path: JsonPath
+    entries: Mapping[str, TaskConfig | GroupConfig], scope: Scope, path: JsonPath
 ) -> Iterator[FoundTask]:
     for name, entry in entries.items():
+        node_id = f"{scope.prefix}{name}"
         if isinstance(entry, GroupConfig):
-            inner = f"{prefix}{name}." if entry.prefix_group_id else ""
+            inner = scope.inside(node_id, prefixed=entry.prefix_group_id)
             yield from _walk(entry.tasks, inner, (*path, name, "tasks"))
         else:
-            yield FoundTask(f"{prefix}{name}", entry, (*path, name))
+            yield FoundTask(node_id, entry, (*path, name))
