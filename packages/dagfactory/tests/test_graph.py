@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
+from windlass.dagfactory.checks.tree import Tree
 from windlass.dagfactory.cli import app
 from windlass.dagfactory.graph import read_graph, to_mermaid, to_svg
 from windlass.dagfactory.graph.layout import Box, lay_out, shorten, text_width
@@ -67,6 +68,12 @@ def test_names_lead_to_siblings_first_then_outwards_then_from_the_top() -> None:
         ("join", "end", "depends"),
         ("begin", "end", "teardown"),
     }
+
+
+def test_ids_are_those_that_airflow_gives() -> None:
+    tasks = {"outer": {"tasks": {"flat": {"prefix_group_id": False, "tasks": {"inner": OP}}}}}
+    assert list(read_graph({"tasks": tasks}).nodes) == ["outer", "outer.flat", "inner"]
+    assert list(Tree.of(tasks).nodes) == ["outer", "outer.flat", "inner"]
 
 
 def test_what_is_unusual_about_a_task_is_read() -> None:

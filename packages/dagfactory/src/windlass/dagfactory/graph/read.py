@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from windlass.dagfactory.scope import Scope
+
 __all__ = ["Edge", "Graph", "Node", "read_graph"]
 
 Kind = Literal["task", "group", "missing"]
@@ -94,9 +96,6 @@ class Graph:
         }
 
 
-_Names = Mapping[str, str]
-
-
 def read_graph(data: Mapping[str, Any]) -> Graph:
     """Read a graph out of a config's data.
 
@@ -106,11 +105,11 @@ def read_graph(data: Mapping[str, Any]) -> Graph:
     """
     graph = Graph(str(data.get("dag_id") or "DAG"), _schedule(data.get("schedule")))
     pending = _Pending(graph)
-    _read_level(data.get("tasks"), None, "", [], pending)
+    _read_level(data.get("tasks"), None, Scope(), pending)
     edges: dict[tuple[str, str], Edge] = {}
-    for node, entry, scopes in pending.entries:
+    for node, entry, scope in pending.entries:
         for name, kind in _upstream(entry):
-            source = _resolve(name, scopes, graph) or _missing(name, graph)
+            source = scope.find(name) or _missing(name, graph)
             if source != node.id:
                 edges[source, node.id] = Edge(source, node.id, kind)
     graph.edges = list(edges.values())
@@ -120,24 +119,22 @@ def read_graph(data: Mapping[str, Any]) -> Graph:
 @dataclass
 class _Pending:
     graph: Graph
-    entries: list[tuple[Node, Mapping[str, Any], list[_Names]]] = field(default_factory=list)
+    entries: list[tuple[Node, Mapping[str, Any], Scope]] = field(default_factory=list)
 
 
-def _read_level(tasks: Any, parent: str | None, prefix: str, outer: list[_Names], pending: _Pending) -> None:
+def _read_level(tasks: Any, parent: str | None, scope: Scope, pending: _Pending) -> None:
     if not isinstance(tasks, Mapping):
         return
-    names: dict[str, str] = {}
-    scopes = [names, *outer]
     for name, entry in tasks.items():
         if not isinstance(entry, Mapping):
             continue
-        node = _node(str(name), entry, parent, prefix, pending.graph)
-        names[node.name] = node.id
+        node = _node(str(name), entry, parent, scope.prefix, pending.graph)
+        scope.add(node.name, node.id)
         pending.graph.nodes[node.id] = node
-        pending.entries.append((node, entry, scopes))
+        pending.entries.append((node, entry, scope))
         if node.kind == "group":
-            inner = f"{node.id}." if entry.get("prefix_group_id", True) is not False else prefix
-            _read_level(entry["tasks"], node.id, inner, scopes, pending)
+            inner = scope.inside(node.id, prefixed=entry.get("prefix_group_id") is not False)
+            _read_level(entry["tasks"], node.id, inner, pending)
 
 
 def _node(name: str, entry: Mapping[str, Any], parent: str | None, prefix: str, graph: Graph) -> Node:
@@ -171,13 +168,6 @@ def _upstream(entry: Mapping[str, Any]) -> Iterator[tuple[str, Literal["depends"
     teardown = entry.get("teardown")
     for name in _strings(teardown.get("setups") if isinstance(teardown, Mapping) else teardown):
         yield name, "teardown"
-
-
-def _resolve(name: str, scopes: list[_Names], graph: Graph) -> str | None:
-    for names in scopes:
-        if name in names:
-            return names[name]
-    return name if name in graph.nodes and graph.nodes[name].kind != "missing" else None
 
 
 def _missing(name: str, graph: Graph) -> str:
