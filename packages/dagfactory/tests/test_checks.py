@@ -19,6 +19,7 @@ from windlass.dagfactory import (
     render_text,
 )
 from windlass.dagfactory.analysis import Analysis
+from windlass.dagfactory.checks.params import ordered_params
 from windlass.dagfactory.checks.secrets import check_secrets
 
 pytestmark = pytest.mark.unit
@@ -439,6 +440,9 @@ def test_waiting_for_a_group_that_nothing_can_wait_for_is_a_mistake(config: dict
         ({"schema": {"type": "integer", "default": 1}}, ".schema.default"),
         ({"type": "integer", "default": 1, "self": 1}, ".self"),
         ({"type": "integer", "default": 1, "source": "task"}, ".source"),
+        ({"type": "integer", "default": 1, "order": "first"}, ".order"),
+        ({"schema": {"type": "integer"}, "default": 1, "order": True}, ".order"),
+        ({"default": 1, "order": 1}, ""),
     ],
 )
 def test_params_that_airflow_would_not_take_as_they_are_meant(
@@ -447,6 +451,28 @@ def test_params_that_airflow_would_not_take_as_they_are_meant(
     config["schedule"] = None
     config["params"] = {"days": param}
     assert codes(config) == [("WDF111", f"$.params.days{place}")]
+
+
+def test_params_stand_in_the_order_that_they_ask_for(config: dict[str, Any]) -> None:
+    first, whole = {"type": "integer", "default": 1}, {"schema": {"type": "object"}, "default": {}}
+    params = {
+        "plain": {"order": 0},  # an object that is the value itself
+        "late": {**first, "order": 30},
+        "zone": {**whole, "order": -1},
+        "days": first,
+        "early": {**first, "order": 4},
+        "also_early": {**first, "order": 4},
+    }
+    config |= {"schedule": None, "params": params}
+    assert codes(config) == []
+    assert ordered_params(params) == [
+        ("zone", whole),
+        ("also_early", first),
+        ("early", first),
+        ("late", first),
+        ("days", first),
+        ("plain", {"order": 0}),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,12 @@ CONFIG: dict[str, Any] = {
     "catchup": False,
     "tags": ["sales", "daily"],
     "owner": "team",
-    "params": {"region": "DE", "days": [1, 2], "limits": {"low": 1, "high": 2}},
+    "params": {
+        "region": {"type": "string", "default": "DE", "order": 1},
+        "shop": {"type": "integer", "default": 4, "order": 2},
+        "days": [1, 2],
+        "limits": {"low": 1, "high": 2},
+    },
     "dagrun_timeout": "4h",
     "defaults": {"timeout": "10m", "retry": {"attempts": 3, "delay": "30s", "multiplier": 2, "cap": "5m"}},
     "tasks": {
@@ -107,9 +112,10 @@ def test_days_pass_without_a_new_version(folder: Path, expected: str) -> None:
 
 def test_spelling_makes_no_new_version(folder: Path, expected: str) -> None:
     spellings = {
-        "order of keys": written(reversed_keys(CONFIG) | {"params": CONFIG["params"]}),
-        "order of keys in a parameter": written(
-            CONFIG | {"params": CONFIG["params"] | {"limits": {"high": 2, "low": 1}}}
+        "order of keys": written(reversed_keys(CONFIG)),
+        "order of params": written(CONFIG | {"params": dict(sorted(CONFIG["params"].items()))}),
+        "numbers of the same order": written(
+            CONFIG | {"params": CONFIG["params"] | {"shop": {"type": "integer", "default": 4, "order": 7}}}
         ),
         "one line": json.dumps(CONFIG, separators=(",", ":")),
         "tabs and line ends": json.dumps(CONFIG, indent="\t").replace("\n", "\r\n"),
@@ -174,21 +180,16 @@ def changes() -> Iterator[tuple[str, Callable[[dict[str, Any]], Any]]]:
         "catchup": True,
         "tags": ["sales"],
         "owner": "others",
-        "params": {"region": "DE", "days": [2, 1], "limits": {"low": 1, "high": 2}},
+        "params": CONFIG["params"] | {"days": [2, 1]},
         "dagrun_timeout": "5h",
-        "order of params": {
-            "limits": {"low": 1, "high": 2},
-            "region": "DE",
-            "days": [1, 2],
-        },  # the form's order
         "max_active_runs": 3,
         "max_active_tasks": 3,
         "doc_md": "Other.",
         "defaults": {"timeout": "11m"},
     }
-    for what, value in top.items():
-        key = what.removeprefix("order of ")
-        yield what, lambda config, key=key, value=value: config.update({key: value})
+    for key, value in top.items():
+        yield key, lambda config, key=key, value=value: config.update({key: value})
+    yield "order in the form", lambda config: config["params"]["shop"].update(order=0)
     done: dict[str, Any] = {
         "args": {"bash_command": "echo DONE"},
         "depends_on": ["wait"],

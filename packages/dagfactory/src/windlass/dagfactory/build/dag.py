@@ -18,7 +18,7 @@ from windlass.dagfactory.build.schedule import make_moment, make_schedule
 from windlass.dagfactory.build.tasks import TaskBuilder, make_compensation
 from windlass.dagfactory.build.wiring import Plan
 from windlass.dagfactory.checks import Calls, is_file_name
-from windlass.dagfactory.checks.params import is_param_schema
+from windlass.dagfactory.checks.params import is_param_schema, ordered_params
 from windlass.dagfactory.diagnostics import Code, Finding
 from windlass.dagfactory.docs import default_doc
 from windlass.dagfactory.errors import ConfigError
@@ -112,7 +112,7 @@ def _arguments(config: DagConfig, analysis: Analysis) -> dict[str, Any]:
         "disable_bundle_versioning": bool_setting("dag_processor", "disable_bundle_versioning"),
         "dagrun_timeout": config.dagrun_timeout,
         "tags": config.tags,
-        "params": {name: _param(value) for name, value in config.params.items()},
+        "params": {name: _param(value) for name, value in ordered_params(config.params)},
         "doc_md": _doc(config, analysis),
     }
     for name in _AS_THEY_STAND & config.model_fields_set:

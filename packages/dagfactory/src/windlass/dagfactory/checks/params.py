@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from windlass.dagfactory.diagnostics import Code, Finding
 
-__all__ = ["check_params", "is_param_schema", "param_schema"]
+__all__ = ["check_params", "is_param_schema", "ordered_params", "param_schema"]
 
 _MARKS = frozenset({"type", "enum", "const", "schema"})
-_BESIDE = frozenset({"default", "description", "schema"})
+_BESIDE = frozenset({"default", "description", "order", "schema"})
 _TAKEN = frozenset({"default", "description", "self", "source"})
 """What Airflow's reader of stored DAGs takes beside a schema's keywords: one of these in it stops the DAG."""
 
@@ -27,6 +28,31 @@ def param_schema(value: Mapping[str, Any]) -> Mapping[str, Any]:
         schema: Mapping[str, Any] = value["schema"]
         return schema
     return {key: inner for key, inner in value.items() if key not in _BESIDE}
+
+
+def ordered_params(params: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Put params in the order of the form: by their `order`, the others after them, and by name.
+
+    The order of keys in an object means nothing in JSON, but that of a DAG's params is part of its version.
+
+    Args:
+        params: Checked params, by name.
+
+    Returns:
+        Names and values; `order` is ours, so it is taken out of what Airflow is given.
+    """
+
+    def place(name: str) -> tuple[float, str]:
+        value = params[name]
+        return (value.get("order", math.inf) if is_param_schema(value) else math.inf, name)
+
+    return [(name, _without_order(params[name])) for name in sorted(params, key=place)]
+
+
+def _without_order(value: Any) -> Any:
+    if not is_param_schema(value) or "order" not in value:
+        return value
+    return {key: inner for key, inner in value.items() if key != "order"}
 
 
 def check_params(data: Mapping[str, Any]) -> Iterator[Finding]:
@@ -59,6 +85,9 @@ def _check_param(name: str, value: Mapping[str, Any], *, scheduled: bool) -> Ite
         message = f'"{name}": Airflow cannot read "{key}" as part of the schema'
         beside = "write it beside schema" if key in _BESIDE else "remove it"
         yield Finding(Code.PARAM, (*path, *(("schema",) if "schema" in value else ()), key), message, beside)
+    if type(value.get("order", 0)) is not int:
+        message = f'the order of "{name}" is no whole number'
+        yield Finding(Code.PARAM, (*path, "order"), message, 'write it as in "order": 1')
     kind = validator_for(schema)
     try:
         kind.check_schema(schema)

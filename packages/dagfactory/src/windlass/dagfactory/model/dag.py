@@ -74,7 +74,7 @@ class DagConfig(Strict):
     params: dict[str, Any] = Field(
         default_factory=dict,
         description='Parameters of a run: plain values, or {"default": …, "type": …} with keywords of JSON '
-        "Schema.",
+        'Schema and, for its place in the form, "order": a whole number.',
     )
     variables: list[Name] = Field(
         default_factory=list,
