@@ -10,24 +10,37 @@ from pathlib import Path
 import pytest
 from windlass_test_stand import Stand, airflow, until
 
+from windlass.dagfactory import StubsError
+from windlass.dagfactory.bundle import ConfigDagBundle
+
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 WriteConfig = Callable[..., Path]
 
 BASH = "airflow.providers.standard.operators.bash.BashOperator"
 
 
-@pytest.fixture
-def stand(tmp_path: Path, database: Path, write_config: WriteConfig) -> Stand:
-    stand = Stand(tmp_path, database)
+def write_configs(folder: Path, write_config: WriteConfig) -> None:
     for name in ("sales_daily_load_v1", "crm_daily_sync_v1"):
         tasks = {
             "land": {"operator": BASH, "args": {"bash_command": "land.sh"}},
             "note": {"operator": "trial.note", "args": {"text": "done"}, "depends_on": ["land"]},
         }
-        path = write_config(stand.configs, {"dag_id": name, "start_date": "2026-01-01", "tasks": tasks}, name)
+        path = write_config(folder, {"dag_id": name, "start_date": "2026-01-01", "tasks": tasks}, name)
         (path.parent / "land.sh").write_text("echo landed {{ ds }}\n")
-    write_config(stand.configs, '{\n  "dag_id": "hr_daily_load_v1",\n  "tasks": {},\n}', "hr_daily_load_v1")
+    write_config(folder, '{\n  "dag_id": "hr_daily_load_v1",\n  "tasks": {},\n}', "hr_daily_load_v1")
+
+
+@pytest.fixture
+def stand(tmp_path: Path, database: Path, write_config: WriteConfig) -> Stand:
+    stand = Stand(tmp_path, database)
+    write_configs(stand.configs, write_config)
     return stand
+
+
+@pytest.fixture
+def configs(tmp_path: Path, write_config: WriteConfig) -> Path:
+    write_configs(tmp_path / "configs", write_config)
+    return tmp_path / "configs"
 
 
 BROKEN = "hr_daily_load_v1/dag.json.py"
@@ -111,6 +124,31 @@ def test_a_task_start_brings_the_stub_of_a_dag_that_is_new_here_and_nothing_else
     )
 
 
+@pytest.mark.parametrize("dag_id", ["", "crm_daily_sync_v1"], ids=["dag processor", "task start"])
+def test_stubs_of_another_release_are_written_anew_before_one_is_parsed(
+    configs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dag_id: str
+) -> None:
+    other = tmp_path / "other" / "windlass_dagfactory-0.0.1.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: windlass-dagfactory\nVersion: 0.0.1\n")
+    stubs = tmp_path / "stubs"
+    stub = stubs / "crm_daily_sync_v1" / "dag.json.py"
+
+    def initialize() -> str:
+        ConfigDagBundle(name="examples", configs=str(configs), stubs=str(stubs)).initialize()
+        return stub.read_text()
+
+    if dag_id:
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", "land")
+    with monkeypatch.context() as before:
+        before.syspath_prepend(other.parent)
+        now = initialize()
+        stub.write_text(now.replace("load_config", "load"))  # as that release wrote it
+        assert initialize() != now  # it takes its own as they are
+    assert initialize() == now
+
+
 def test_stubs_shipped_with_an_image_are_used_where_they_are(stand: Stand, tmp_path: Path) -> None:
     shipped = tmp_path / "shipped"
     assert initialize(stand, str(shipped)).returncode == 0
@@ -159,9 +197,6 @@ def test_the_dag_processor_makes_ready_for_its_forks_and_a_task_does_not(stand: 
 
 
 def test_the_bundle_wants_an_absolute_path() -> None:
-    from windlass.dagfactory import StubsError
-    from windlass.dagfactory.bundle import ConfigDagBundle
-
     with pytest.raises(StubsError, match="absolute"):
         ConfigDagBundle(name="x", configs="configs")
 

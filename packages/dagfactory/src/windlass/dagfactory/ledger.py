@@ -51,21 +51,27 @@ class Ledger:
     def __init__(self, folder: Path, identity: list[Any]) -> None:
         self._folder = folder
         self._identity = identity
+        self._heading = f"{json.dumps(identity)}\n".encode()
         self._entries: dict[str, Entry] = {}
         self._defaults: Known = {}
         self._stamp: tuple[int, int] | None = None
 
     @property
     def exists(self) -> bool:
-        """Whether stubs have been written here."""
-        return self._entries_file.exists()
-
-    def has_dag(self, dag_id: str) -> bool:
-        """Tell whether there is a config for a DAG, without reading all that is known."""
+        """Whether stubs have been written here, by this release and for these configs."""
         try:
-            return f"\n{dag_id}\n".encode() in self._names_file.read_bytes()
+            with self._names_file.open("rb") as names:
+                return names.read(len(self._heading)) == self._heading and self._entries_file.exists()
         except FileNotFoundError:
             return False
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Tell whether this release has a stub here for a DAG, without reading all that is known."""
+        try:
+            names = self._names_file.read_bytes()
+        except FileNotFoundError:
+            return False
+        return names.startswith(self._heading) and f"\n{dag_id}\n".encode() in names
 
     def load(self) -> dict[str, Entry]:
         """Return the entries by config name; from memory if no other process has stored any since."""
@@ -88,7 +94,8 @@ class Ledger:
     def save(self, entries: dict[str, Entry], defaults: Known, dag_ids: Iterable[str]) -> None:
         """Store the entries, last of all: where they are, every stub they tell of is."""
         (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        self.replace(self._names_file, "\n" + "".join(f"{dag_id}\n" for dag_id in sorted(set(dag_ids))))
+        names = "".join(f"{dag_id}\n" for dag_id in sorted(set(dag_ids)))
+        self.replace(self._names_file, self._heading.decode() + names)
         self.replace(self._entries_file, self._encode(entries, defaults))
         found = self._entries_file.stat()
         self._entries, self._defaults = entries, defaults
