@@ -114,7 +114,7 @@ def test_a_task_is_mapped_over_values_and_outputs(build: Build) -> None:
                 "map_index_template": "{{ task.sql }}",
                 "retry": {"attempts": 3, "multiplier": 2},
             },
-            "list": {"operator": BASH, "args": {"bash_command": "echo"}},
+            "list": NOTE,
             "rows": {
                 "operator": "trial.run_sql",
                 "expand_kwargs": [{"sql": "select 1"}, {"sql_file": "b.sql"}],

@@ -492,6 +492,61 @@ def test_assets_that_airflow_refuses(config: dict[str, Any], asset: dict[str, An
     assert codes(config) == []
 
 
+EMPTY_CLASS = "airflow.providers.standard.operators.empty.EmptyOperator"
+
+
+@pytest.mark.parametrize(
+    ("source", "defaults", "told"),
+    [
+        ({"operator": "trial.note", "do_xcom_push": False}, {}, "remove do_xcom_push there"),
+        ({"operator": "trial.note"}, {"do_xcom_push": False}, 'write "do_xcom_push": true in "list"'),
+        (
+            {"operator": "trial.note"},
+            {"operators": {"trial.note": {"do_xcom_push": False}}},
+            'write "do_xcom_push": true in "list"',
+        ),
+        ({"operator": "airflow.empty"}, {}, "name a task that returns an array or an object"),
+        ({"operator": EMPTY_CLASS}, {}, "name a task that returns an array or an object"),
+        (
+            {"operator": "airflow.wait_until", "args": {"target_time": "{{ ds }}"}},
+            {},
+            "name a task that returns an array or an object",
+        ),
+        (
+            {"operator": "airflow.bash", "args": {"bash_command": "ls"}},
+            {},
+            "name a task that returns an array or an object",
+        ),
+    ],
+)
+def test_what_returns_nothing_is_mapped_over_by_none(
+    config: dict[str, Any], source: dict[str, Any], defaults: dict[str, Any], told: str
+) -> None:
+    rows = {"operator": "trial.note", "expand_kwargs": {"output_of": "list"}, "do_xcom_push": None}
+    each = {"operator": "trial.note", "expand": {"text": {"output_of": "list"}}}
+    config |= {"defaults": defaults, "tasks": {"list": source, "each": each, "rows": rows}}
+    found = check(config).diagnostics()
+    assert [(finding.code, finding.path, finding.suggestion) for finding in found] == [
+        ("WDF218", "$.tasks.each.expand.text.output_of", told),
+        ("WDF218", "$.tasks.rows.expand_kwargs.output_of", told),
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"operator": "trial.note", "do_xcom_push": True},
+        {"operator": "airflow.bash", "expand": {"bash_command": ["ls a", "ls b"]}},
+        {"operator": "airflow.wait_for_file", "args": {"filepath": "/data/*.csv"}},
+    ],
+)
+def test_what_may_return_an_array_is_mapped_over(config: dict[str, Any], source: dict[str, Any]) -> None:
+    each = {"operator": "trial.note", "expand": {"text": {"output_of": "list"}}, "do_xcom_push": False}
+    config["tasks"] = {"list": source, "each": each}
+    config["defaults"] = {"operators": {"trial.note": {"do_xcom_push": False}}}
+    assert codes(config) == []
+
+
 def test_retry_keys_add_to_the_defaults(config: dict[str, Any]) -> None:
     config["tasks"]["note"]["retry"] = {"delay": "10s"}
     assert codes(config) == [("WDF102", "$.tasks.note.retry")]

@@ -18,6 +18,7 @@ from windlass.dagfactory.checks.lifecycle import check_lifecycle
 from windlass.dagfactory.checks.naming import check_names
 from windlass.dagfactory.checks.notify import check_notifiers
 from windlass.dagfactory.checks.operators import check_default_operators, check_operator, check_task
+from windlass.dagfactory.checks.outputs import check_outputs
 from windlass.dagfactory.checks.params import check_params
 from windlass.dagfactory.checks.retry import check_retries
 from windlass.dagfactory.checks.schedule import check_schedule, zone
@@ -57,6 +58,7 @@ def run_checks(
         check_secrets(data),
         check_graph(tree, edges),
         check_lifecycle(data, tree, edges),
+        check_outputs(data, tree, edges),
         check_assets(data, tree),
         check_params(data),
         check_jinja(data, tree),

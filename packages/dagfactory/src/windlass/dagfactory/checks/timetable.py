@@ -12,7 +12,7 @@ from windlass.dagfactory.errors import RegistryError
 from windlass.dagfactory.registry import is_class_path
 from windlass.dagfactory.values import parse_duration
 
-__all__ = ["check_timetable", "takes_duration"]
+__all__ = ["check_timetable"]
 
 
 def check_timetable(schedule: Mapping[str, Any]) -> Iterator[Finding]:
@@ -25,7 +25,7 @@ def check_timetable(schedule: Mapping[str, Any]) -> Iterator[Finding]:
             "airflow.sdk.CronTriggerTimetable",
         )  # fmt: skip
         return
-    from windlass.dagfactory.signature import signature_of
+    from windlass.dagfactory.signature import signature_of, takes_duration
 
     try:
         signature = signature_of(path, "timetable")
@@ -52,8 +52,3 @@ def check_timetable(schedule: Mapping[str, Any]) -> Iterator[Finding]:
         at = ("schedule", "args") if "args" in schedule else ("schedule",)
         message = f'the timetable\'s argument "{name}" is missing'
         yield Finding(Code.TIMETABLE, at, message, f'add "{name}" under args', at="key")
-
-
-def takes_duration(annotation: str) -> bool:
-    """Tell by a parameter's annotation whether it takes a timedelta and no text."""
-    return "timedelta" in annotation and "str" not in annotation

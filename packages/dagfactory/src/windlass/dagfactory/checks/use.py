@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from windlass.dagfactory.diagnostics import JsonPath
+from windlass.dagfactory.plan.model import Call, Output
 
 __all__ = ["Call", "Calls", "Output", "Use"]
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Output:
-    """A value that is what another task returns.
-
-    Attributes:
-        task_id: That task.
-    """
-
-    task_id: str
 
 
 class Use(NamedTuple):
@@ -58,25 +47,6 @@ class Use(NamedTuple):
     def at(self) -> JsonPath:
         """Where a missing argument is to be added."""
         return (*self.path, "args") if len(self.args) > len(self.origins) else self.path
-
-
-@dataclass(frozen=True)
-class Call:
-    """How an operator is to be constructed.
-
-    Attributes:
-        operator: Import path of the class.
-        arguments: Keyword arguments as the validated model holds them, only those the config sets.
-        files: Which of them, mapped ones too, name files in the config's folder.
-        expand: Mapped parameters by name, or None.
-        rows: What `expand_kwargs` gets, or None.
-    """
-
-    operator: str
-    arguments: Mapping[str, Any]
-    files: frozenset[str] = field(default_factory=frozenset)
-    expand: Mapping[str, Any] | None = None
-    rows: Any = None
 
 
 class Calls(dict[str, Call]):

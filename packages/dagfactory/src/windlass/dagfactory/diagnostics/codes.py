@@ -66,6 +66,7 @@ class Code(StrEnum):
     ASSET_CONFLICT = "WDF215"
     TIMETABLE = "WDF216"
     RETRY_EXCEPTION = "WDF217"
+    NO_OUTPUT = "WDF218"
 
     UNKNOWN_OPERATOR = "WDF301"
     UNUSABLE_OPERATOR = "WDF302"
@@ -226,6 +227,11 @@ _TABLE = (
         Code.RETRY_EXCEPTION,
         "Not an exception class",
         "Write the import path of an exception class, or the name of one of Python's own.",
+    ),
+    CodeInfo(
+        Code.NO_OUTPUT,
+        "Mapped over a task that returns nothing to map over",
+        "Name a task that returns an array or an object, and keeps it.",
     ),
     CodeInfo(
         Code.UNKNOWN_OPERATOR,
