@@ -26,7 +26,15 @@ from windlass.dagfactory.errors import (
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, BaseOperator
 
-__all__ = ["Kind", "Signature", "import_class", "import_notifier", "import_operator", "signature_of"]
+__all__ = [
+    "Kind",
+    "Signature",
+    "import_class",
+    "import_notifier",
+    "import_operator",
+    "signature_of",
+    "takes_duration",
+]
 
 Kind = Literal["operator", "notifier", "timetable"]
 
@@ -188,3 +196,8 @@ def _variadic(base: type) -> str | None:
 
 def _takes_more(base: type) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in _parameters(base))
+
+
+def takes_duration(annotation: str) -> bool:
+    """Tell by a parameter's annotation whether it takes a timedelta and no text."""
+    return "timedelta" in annotation and "str" not in annotation

@@ -1,60 +1,57 @@
-"""Notifier instances of a DAG or a task, from what its config says of them."""
+"""Notifier instances and failure callbacks of a DAG or a task."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from windlass.dagfactory.checks.parameters import validated
-from windlass.dagfactory.model import DagNotifyConfig, NotifierConfig
-from windlass.dagfactory.registry import is_class_path, notifier_registry
-from windlass.dagfactory.signature import import_notifier
+from windlass.dagfactory.build.files import locate_files
+from windlass.dagfactory.build.refusal import Refusal, RefusedError
+from windlass.dagfactory.errors import RegistryError
+from windlass.dagfactory.plan.model import Call, Notify
+from windlass.dagfactory.policies import compensation
+from windlass.dagfactory.signature import import_notifier, import_operator
 
-__all__ = ["NotifierMaker"]
+__all__ = ["add_callbacks", "make_compensation"]
 
 
-class NotifierMaker:
-    """Makes notifiers, looking each up once for a DAG.
+def add_callbacks(arguments: dict[str, Any], notify: Notify, path: tuple[str | int, ...]) -> None:
+    """Add the callbacks that `notify` asks for to those that are there.
 
     Each task gets instances of its own: a notifier renders its fields in place.
+
+    Args:
+        arguments: Keyword arguments of a DAG or an operator; changed in place.
+        notify: The notifiers.
+        path: Where the DAG or task stands.
     """
-
-    def __init__(self) -> None:
-        self._makers: dict[int, list[tuple[str, list[Callable[[], Any]]]]] = {}
-
-    def callbacks(self, notify: DagNotifyConfig | None) -> dict[str, list[Any]]:
-        """Make the callbacks that Airflow's constructors take, such as `on_failure_callback`.
-
-        Args:
-            notify: What the config says; it must live as long as this object.
-        """
-        if notify is None:
-            return {}
-        makers = self._makers.get(id(notify))
-        if makers is None:
-            makers = self._makers[id(notify)] = [
-                (f"{event}_callback", [_maker(entry) for entry in getattr(notify, event)])
-                for event in type(notify).model_fields
-                if getattr(notify, event)
-            ]
-        return {name: [make() for make in made] for name, made in makers}
+    for callback, notifiers in notify:
+        made: list[Any] = []
+        for plan in notifiers:
+            try:
+                notifier: Any = import_notifier(plan.notifier)
+                made.append(notifier(**plan.arguments))
+            except Exception as error:
+                message = f"the notifier {plan.notifier} cannot be made: {error}"
+                raise RefusedError([Refusal("notifier", (*path, "notify"), message)]) from error
+        arguments[callback] = [*arguments.get(callback, ()), *made]
 
 
-def _maker(entry: NotifierConfig) -> Callable[[], Any]:
-    path, arguments = entry.notifier, dict[str, Any](entry.args)
-    if not is_class_path(path):
-        registry = notifier_registry()
-        spec = registry.get(path)
-        path = registry.class_path(spec)
-        arguments = validated(spec.parameters.model_validate(entry.args))
-    return _Maker(path, arguments)
+def make_compensation(call: Call, path: tuple[str | int, ...], name: str, folder: Path) -> Any:
+    """Make the failure callback that a task's or DAG's `compensate` asks for.
 
-
-class _Maker:
-    def __init__(self, path: str, arguments: Mapping[str, Any]) -> None:
-        self._path = path
-        self._arguments = arguments
-
-    def __call__(self) -> Any:
-        notifier: Any = import_notifier(self._path)
-        return notifier(**self._arguments)
+    Args:
+        call: How to construct the operator.
+        path: Where the task stands; empty for the DAG.
+        name: The task's or DAG's name.
+        folder: The config's folder.
+    """
+    try:
+        operator = import_operator(call.operator)
+    except RegistryError as error:
+        refusal = Refusal("unusable", (*path, "compensate", "operator"), str(error))
+        raise RefusedError([refusal]) from error
+    arguments = dict(call.arguments)
+    if call.files:
+        locate_files(operator, arguments, call.files, folder)
+    return compensation(operator=operator, task_id=f"{name}__compensate", arguments=arguments)

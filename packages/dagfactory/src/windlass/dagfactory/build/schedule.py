@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -11,37 +11,23 @@ import pendulum
 from airflow.sdk import Asset, AssetAlias, AssetAll, AssetAny, CronDataIntervalTimetable, CronTriggerTimetable
 
 from windlass.dagfactory.build.airflow_settings import bool_setting
-from windlass.dagfactory.checks.timetable import takes_duration
-from windlass.dagfactory.model import (
-    AliasConfig,
-    AllAssetsConfig,
-    AnyAssetConfig,
-    AssetConfig,
-    DagConfig,
-    EveryConfig,
-    TimetableConfig,
-)
-from windlass.dagfactory.signature import import_class, signature_of
-from windlass.dagfactory.values import parse_duration
+from windlass.dagfactory.plan.model import DagPlan
+from windlass.dagfactory.signature import import_class, signature_of, takes_duration
 
 __all__ = ["make_assets", "make_moment", "make_schedule"]
 
 
-def make_schedule(config: DagConfig) -> Any:
+def make_schedule(plan: DagPlan) -> Any:
     """Make what `airflow.sdk.DAG` takes as its schedule.
 
     Cron gets its timetable here: without a start date Airflow would read it in its own default time zone.
     """
-    schedule = config.schedule
-    if schedule is None or schedule in ("@once", "@continuous"):
-        return schedule
+    schedule = plan.schedule
     if isinstance(schedule, str):
-        return _cron(schedule, config.timezone)
-    if isinstance(schedule, EveryConfig):
-        return schedule.every
-    if isinstance(schedule, TimetableConfig):
-        return _timetable(schedule, config.timezone)
-    return _asset(schedule)
+        return schedule if schedule in ("@once", "@continuous") else _cron(schedule, plan.timezone)
+    if not isinstance(schedule, dict):
+        return schedule
+    return _timetable(schedule, plan.timezone) if "timetable" in schedule else _asset(schedule)
 
 
 def make_moment(moment: datetime | None, zone: str) -> datetime | None:
@@ -52,7 +38,7 @@ def make_moment(moment: datetime | None, zone: str) -> datetime | None:
     return pendulum.instance(moment, tz=tz).in_timezone(tz)
 
 
-def make_assets(assets: Sequence[AssetConfig | AliasConfig]) -> list[Any]:
+def make_assets(assets: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Make the outlets or inlets of a task."""
     return [_asset(asset) for asset in assets]
 
@@ -68,26 +54,27 @@ def _zone(name: str) -> Any:
     return pendulum.timezone(name)
 
 
-def _asset(expression: AssetConfig | AliasConfig | AnyAssetConfig | AllAssetsConfig) -> Any:
-    if isinstance(expression, AliasConfig):
-        return AssetAlias(expression.alias)
-    if isinstance(expression, AnyAssetConfig):
-        return AssetAny(*map(_asset, expression.any_of))
-    if isinstance(expression, AllAssetsConfig):
-        return AssetAll(*map(_asset, expression.all_of))
-    uri = expression.uri or expression.asset
-    if expression.group is None:
-        return Asset(expression.asset, uri)
-    return Asset(expression.asset, uri, group=expression.group)
+def _asset(expression: Mapping[str, Any]) -> Any:
+    if "alias" in expression:
+        return AssetAlias(expression["alias"])
+    if "any" in expression:
+        return AssetAny(*map(_asset, expression["any"]))
+    if "all" in expression:
+        return AssetAll(*map(_asset, expression["all"]))
+    name, group = expression["asset"], expression.get("group")
+    uri = expression.get("uri") or name
+    return Asset(name, uri) if group is None else Asset(name, uri, group=group)
 
 
-def _timetable(schedule: TimetableConfig, zone: str) -> Any:
+def _timetable(schedule: Mapping[str, Any], zone: str) -> Any:
     """Construct a timetable, durations and the config's time zone put in where it takes them."""
-    timetable = import_class(schedule.timetable, "timetable")
-    signature = signature_of(schedule.timetable, "timetable")
-    arguments = dict(schedule.args)
+    path = schedule["timetable"]
+    timetable, signature = import_class(path, "timetable"), signature_of(path, "timetable")
+    arguments = dict(schedule.get("args", {}))
     for name, value in arguments.items():
         if isinstance(value, str) and takes_duration(signature.annotations.get(name, "")):
+            from windlass.dagfactory.values import parse_duration
+
             arguments[name] = parse_duration(value)
     if "timezone" in signature.accepted:
         arguments.setdefault("timezone", zone)

@@ -2,156 +2,136 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 
 from windlass.dagfactory.build.files import file_fields, locate_files
-from windlass.dagfactory.build.notify import NotifierMaker
-from windlass.dagfactory.build.refusal import RefusedError
+from windlass.dagfactory.build.notify import add_callbacks, make_compensation
+from windlass.dagfactory.build.refusal import Refusal, RefusedError
 from windlass.dagfactory.build.schedule import make_assets
-from windlass.dagfactory.build.settings import SettingsTranslator
-from windlass.dagfactory.checks import Call, Calls
-from windlass.dagfactory.checks.use import Output
-from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
-from windlass.dagfactory.errors import DagFactoryError
-from windlass.dagfactory.model import DagConfig, TaskConfig
-from windlass.dagfactory.policies import compensation
+from windlass.dagfactory.errors import RegistryError
+from windlass.dagfactory.plan.model import Call, Output, SettingsPlan, TaskPlan
+from windlass.dagfactory.policies import retry_policy, timeout_arguments
 from windlass.dagfactory.signature import import_operator, signature_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.sdk import DAG, BaseOperator, TaskGroup
 
-    from windlass.dagfactory.discovery import ConfigFile
-
-__all__ = ["Planned", "TaskBuilder", "make_compensation"]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A task that is to be constructed.
-
-    Attributes:
-        name: Its id in its group.
-        config: What the config says of it.
-        path: Where it stands.
-        group: The group around it; None for the DAG's own.
-    """
-
-    name: str
-    config: TaskConfig
-    path: JsonPath
-    group: TaskGroup | None
+__all__ = ["TaskBuilder"]
 
 
 class TaskBuilder:
-    """Constructs the tasks of one DAG; those whose output others are mapped over first.
+    """Constructs the tasks of one DAG.
 
     Args:
         dag: The DAG.
-        config: Its config.
-        calls: How to construct the operators.
-        file: The config's file.
-        planned: The tasks, by id.
+        groups: Its groups by id.
+        folder: The config's folder.
+
+    Attributes:
+        tasks: The constructed tasks by id.
+        refusals: What is wrong with the others.
     """
 
-    def __init__(
-        self, dag: DAG, config: DagConfig, calls: Calls, file: ConfigFile, planned: dict[str, Planned]
-    ) -> None:
+    def __init__(self, dag: DAG, groups: Mapping[str, TaskGroup], folder: Path) -> None:
         self._dag = dag
-        self._calls = calls
-        self._file = file
-        self._planned = planned
-        self._settings = SettingsTranslator(config, NotifierMaker())
+        self._groups = groups
+        self._folder = folder
+        self._settings: dict[tuple[int, str], dict[str, Any]] = {}
         self.tasks: dict[str, Any] = {}
-        self.refused: dict[str, Finding] = {}
+        self.refusals: list[Refusal] = []
 
-    def build_all(self) -> None:
-        """Construct all tasks, into `tasks`; what is refused goes into `refused`."""
-        for task_id in self._planned:
-            if task_id not in self.tasks and task_id not in self.refused:
-                self._build(task_id)
-
-    def _build(self, task_id: str) -> None:
-        planned, call = self._planned[task_id], self._calls[task_id]
-        for value in (*(call.expand or {}).values(), call.rows):
-            if isinstance(value, Output) and value.task_id not in self.tasks:
-                self._build(value.task_id)
-                if value.task_id in self.refused:
-                    self.refused[task_id] = self.refused[value.task_id]
-                    return
+    def add(self, plan: TaskPlan) -> None:
+        """Construct a task; those whose output it is mapped over come before it."""
         try:
-            self.tasks[task_id] = self._construct(planned, call)
+            self.tasks[plan.task_id] = self._construct(plan)
         except RefusedError as error:
-            self.refused[task_id] = error.finding
+            self.refusals.extend(error.refusals)
+        except _SourceRefusedError:
+            pass  # told of already
 
-    def _construct(self, planned: Planned, call: Call) -> Any:
-        operator = _import(call.operator, planned.path)
+    def _construct(self, plan: TaskPlan) -> Any:
+        call = plan.call
+        operator = _import(call.operator, plan.path)
         arguments = dict(call.arguments)
         mapped = call.expand is not None or call.rows is not None
         if call.files:
-            locate_files(operator, arguments, call.files, self._file.folder, mapped=mapped)
+            locate_files(operator, arguments, call.files, self._folder, mapped=mapped)
         if _defers(call.operator) and "deferrable" not in (call.expand or ()):
             arguments.setdefault("deferrable", True)
-        arguments.update(self._settings.arguments(planned.config, operator))
-        if planned.config.teardown is not None:
-            arguments.pop("trigger_rule", None)  # a teardown's is Airflow's own, whatever defaults say
-        self._add_own(planned, arguments)
-        if planned.group is not None:
-            arguments["task_group"] = planned.group
+        arguments.update(self._of_settings(plan.settings, call.operator))
+        add_callbacks(arguments, plan.settings.notify, plan.path)
+        arguments.update(plan.own)
+        for name, assets in plan.assets.items():
+            arguments[name] = _assets(plan, name, assets)
+        if plan.compensate is not None:
+            undo = make_compensation(plan.compensate, plan.path, plan.name, self._folder)
+            arguments["on_failure_callback"] = [undo, *arguments.get("on_failure_callback", ())]
+        if plan.group is not None:
+            arguments["task_group"] = self._groups[plan.group]
         try:
             if not mapped:
-                return operator(task_id=planned.name, dag=self._dag, **arguments)
+                return operator(task_id=plan.name, dag=self._dag, **arguments)
             return self._expand(
-                operator.partial(task_id=planned.name, dag=self._dag, **arguments), operator, call
+                operator.partial(task_id=plan.name, dag=self._dag, **arguments), operator, call
             )
+        except _SourceRefusedError:
+            raise
         except (Exception, SystemExit) as error:
-            raise _refusal(planned, call, operator, error) from error
+            raise RefusedError([_refusal(plan, operator, error)]) from error
 
-    def _add_own(self, planned: Planned, arguments: dict[str, Any]) -> None:
-        """Add what only the task itself says."""
-        task = planned.config
-        given = task.model_fields_set
-        for name in ("doc_md", "task_display_name", "map_index_template", "executor_config"):
-            if name in given and (value := getattr(task, name)) is not None:
-                arguments[name] = value
-        for name in ("inlets", "outlets"):
-            if name in given:
-                arguments[name] = _assets(planned, name)
-        undo = make_compensation(self._calls, planned.path, planned.name, self._file)
-        if undo is not None:
-            arguments["on_failure_callback"] = [undo, *arguments.get("on_failure_callback", ())]
+    def _of_settings(self, settings: SettingsPlan, operator: str) -> dict[str, Any]:
+        """Give the arguments that settings come to, the same object for tasks that share them."""
+        key = id(settings), operator
+        arguments = self._settings.get(key)
+        if arguments is None:
+            arguments = self._settings[key] = dict(settings.arguments)
+            if settings.retry is not None:
+                arguments["retry_policy"] = retry_policy(**settings.retry._asdict())
+            if settings.timeout is not None:
+                arguments.update(timeout_arguments(import_operator(operator), settings.timeout))
+        return arguments
 
     def _expand(self, partial: Any, operator: type[BaseOperator], call: Call) -> Any:
         if call.expand is not None:
             values = {name: self._value(value) for name, value in call.expand.items()}
             if call.files:
-                locate_files(operator, values, call.files, self._file.folder, mapped=True)
+                locate_files(operator, values, call.files, self._folder, mapped=True)
             task = partial.expand(**values)
         else:
             rows = self._value(call.rows)
             if isinstance(rows, list) and call.files:
                 rows = [dict(row) for row in rows]
                 for row in rows:
-                    locate_files(operator, row, call.files, self._file.folder, mapped=True)
+                    locate_files(operator, row, call.files, self._folder, mapped=True)
             task = partial.expand_kwargs(rows)
         if call.files:
             task.template_fields = file_fields(operator, _written_files(call))
         return task
 
     def _value(self, value: Any) -> Any:
-        return self.tasks[value.task_id].output if isinstance(value, Output) else value
+        if not isinstance(value, Output):
+            return value
+        if value.task_id not in self.tasks:
+            raise _SourceRefusedError
+        return self.tasks[value.task_id].output
 
 
-def _assets(planned: Planned, key: str) -> list[Any]:
+class _SourceRefusedError(Exception):
+    """The task whose output is mapped over could not be made."""
+
+
+def _assets(plan: TaskPlan, name: str, assets: Any) -> list[Any]:
     try:
-        return make_assets(getattr(planned.config, key))
+        return make_assets(assets)
     except Exception as error:  # providers have rules for URIs
-        message = f"Airflow refuses the {key}: {error}"
-        finding = Finding(Code.REFUSED_BY_AIRFLOW, (*planned.path, key), message, at="key")
-        raise RefusedError(finding) from error
+        refusal = Refusal("airflow", (*plan.path, name), f"Airflow refuses the {name}: {error}")
+        raise RefusedError([refusal]) from error
 
 
 def _written_files(call: Call) -> set[str]:
@@ -162,31 +142,11 @@ def _written_files(call: Call) -> set[str]:
     return written & call.files
 
 
-def make_compensation(calls: Calls, path: JsonPath, name: str, file: ConfigFile) -> Any:
-    """Make the failure callback that a task's or DAG's `compensate` asks for, or None.
-
-    Args:
-        calls: How to construct the operators.
-        path: Where the task stands; empty for the DAG.
-        name: The task's or DAG's name.
-        file: The config's file.
-    """
-    call = calls.compensations.get(path)
-    if call is None:
-        return None
-    operator = _import(call.operator, (*path, "compensate"))
-    arguments = dict(call.arguments)
-    if call.files:
-        locate_files(operator, arguments, call.files, file.folder)
-    return compensation(operator=operator, task_id=f"{name}__compensate", arguments=arguments)
-
-
-def _import(operator: str, path: JsonPath) -> type[BaseOperator]:
+def _import(operator: str, path: tuple[str | int, ...]) -> type[BaseOperator]:
     try:
         return import_operator(operator)
-    except DagFactoryError as error:
-        finding = Finding(Code.UNUSABLE_OPERATOR, (*path, "operator"), str(error))
-        raise RefusedError(finding) from error
+    except RegistryError as error:
+        raise RefusedError([Refusal("unusable", (*path, "operator"), str(error))]) from error
 
 
 @cache
@@ -198,15 +158,13 @@ def _defers(operator: str) -> bool:
     )
 
 
-def _refusal(
-    planned: Planned, call: Call, operator: type[BaseOperator], error: BaseException
-) -> RefusedError:
-    task, path = planned.config, planned.path
+def _refusal(plan: TaskPlan, operator: type[BaseOperator], error: BaseException) -> Refusal:
+    call, path = plan.call, plan.path
     message = f"{operator.__name__} refuses its parameters: {error}"
     known = ", ".join(sorted(signature_of(call.operator).accepted))
     suggestion = f"follow its message; its parameters are {known}" if known else None
     if call.expand is not None:
         path = (*path, "expand")
-    elif task.args:
+    elif call.arguments:
         path = (*path, "args")
-    return RefusedError(Finding(Code.REFUSED_BY_OPERATOR, path, message, suggestion, at="key"))
+    return Refusal("operator", path, message, suggestion)
