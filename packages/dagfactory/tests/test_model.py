@@ -43,6 +43,11 @@ def found(**more: Any) -> list[tuple[str, tuple[str | int, ...], str | None]]:
         ),
         ({"max_active_runs": "3"}, ("WDF103", ("max_active_runs",), "write 3, without quotes")),
         ({"tags": "a"}, ("WDF103", ("tags",), 'write ["a"]')),
+        ({"schema_version": True}, ("WDF103", ("schema_version",), "write 1")),
+        ({"schema_version": 1.0}, ("WDF103", ("schema_version",), "write 1")),
+        ({"schema_version": "1"}, ("WDF103", ("schema_version",), "write 1")),
+        ({"schema_version": None}, ("WDF103", ("schema_version",), "write 1")),
+        ({"schema_version": 0}, ("WDF108", ("schema_version",), "write 1")),
     ],
 )
 def test_a_mistake_in_an_alternative_stands_where_it_was_written(more: dict[str, Any], expected: Any) -> None:

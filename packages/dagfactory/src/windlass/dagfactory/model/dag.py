@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from windlass.dagfactory.model.assets import Schedule
@@ -30,11 +30,15 @@ def _link(value: str) -> str:
 Link = Annotated[str, Field(max_length=2000), AfterValidator(_link)]
 
 
+# A Literal of 1 would take true and 1.0 for it, as Python does.
+Version = Annotated[int, Field(ge=1, le=1), WithJsonSchema({"const": 1, "type": "integer"})]
+
+
 class DagConfig(Strict):
     """A DAG: the whole content of a config file."""
 
     schema_uri: str | None = Field(default=None, alias="$schema", description="For editors; not read.")
-    schema_version: Literal[1] = Field(default=1, description="Version of this format.")
+    schema_version: Version = Field(default=1, description="Version of this format.")
     dag_id: Name = Field(description="{domain}_{pipeline}_{version}, as the folder or file is named.")
     dag_display_name: Name | None = Field(
         default=None, description="Name that the UI shows instead of the id."

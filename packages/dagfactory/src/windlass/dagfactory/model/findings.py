@@ -57,6 +57,7 @@ _ALTERNATIVES = {
     "inlet_type": ("asset", "alias"),
 }
 _EXAMPLES = {
+    "schema_version": "1",
     "retry": '{"attempts": 3}',
     "schedule": '"0 5 * * *", "@daily" or {"every": "6h"}',
     "notify": '{"on_failure": [{"notifier": "log"}]}',
