@@ -99,6 +99,48 @@ def test_each_fault_hurts_itself_only_and_stays_told(
     assert {name: versions[name] for name in stand.live()} == dict.fromkeys(stand.live(), 1)
 
 
+def test_a_dag_id_in_two_bundles_is_served_by_the_first_and_told_of_in_the_second(
+    stand: Stand, tmp_path: Path, write_config: WriteConfig
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_config(first, sound("hr_daily_load_v1"), "hr_daily_load_v1")
+    for name in ("sales_daily_load_v1", "crm_daily_sync_v1"):
+        write_config(second, sound(name) | {"description": "of the second"}, name)
+    stand.use_bundles([stand.bundle("first", first), stand.bundle("second", second)])
+    served = "select bundle_name, dag_id, has_import_errors from dag where not is_stale order by bundle_name, dag_id"
+    rows = "select bundle_name, filename, id from import_error"
+    versions = "select count(*) from dag_version where dag_id = 'sales_daily_load_v1'"
+    hr, crm = ("first", "hr_daily_load_v1", 0), ("second", "crm_daily_sync_v1", 0)
+    apart = [hr, crm, ("second", "sales_daily_load_v1", 0)]
+    with stand.processor():
+        until(lambda: stand.query(served) == apart, "the first parse")
+        write_config(first, sound("sales_daily_load_v1"), "sales_daily_load_v1")
+        until(
+            lambda: stand.query(served) == [hr, ("first", "sales_daily_load_v1", 0), crm],
+            "the DAG goes to the bundle that is listed first",
+        )
+        until(lambda: len(stand.query(rows)) == 1, "the error of the other")
+        told = stand.query(rows)
+        [(bundle, file, _)] = told
+        assert (bundle, file) == ("second", "sales_daily_load_v1/dag.json.py")
+        text = stand.errors()[file][1]
+        assert "sales_daily_load_v1/dag.json:2:13: error WDF205: this DAG id is claimed by" in text
+        assert "sales_daily_load_v1/dag.json in the bundle 'first', which is listed first, too" in text
+        write_config(second, sound("crm_daily_sync_v1"), "crm_daily_sync_v1")
+        edited = "select description from dag where dag_id = 'crm_daily_sync_v1'"
+        until(lambda: stand.query(edited) == [("Load the *day*.",)], "an edit beside it")
+        assert stand.query(rows) == told
+        count = stand.query(versions)
+        airflow("dags", "reserialize", environment=stand.environment)
+        assert (stand.query(rows), stand.query(versions)) == (told, count)
+        shutil.rmtree(first / "sales_daily_load_v1")
+        until(
+            lambda: stand.query(served) == apart,
+            "the DAG goes back when the first gives it up",
+        )
+        until(lambda: stand.query(rows) == [], "no error is left")
+
+
 def test_commands_serve_what_is_sound(stand: Stand, write_config: WriteConfig) -> None:
     airflow("dags", "reserialize", environment=stand.environment)
     assert stand.live() == GOOD

@@ -29,6 +29,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle
 from airflow.sdk import get_parsing_context
 
 from windlass.dagfactory.errors import StubsError
+from windlass.dagfactory.neighbours import claimed_before
 from windlass.dagfactory.stubs import StubFolder
 
 __all__ = ["ConfigDagBundle", "bring_up_to_date", "prepare_forks", "stubs_for_airflow"]
@@ -121,17 +122,18 @@ def stubs_for_airflow(configs: str | os.PathLike[str], stubs: str | os.PathLike[
     return StubFolder(configs, stubs, settle_after=interval + 5)
 
 
-def bring_up_to_date(stubs: StubFolder, *, bundle: str) -> None:
+def bring_up_to_date(stubs: StubFolder, *, bundle: str, commit: str | None = None) -> None:
     """Bring the stubs up to date with their configs, and log what was done and what is wrong.
 
     Args:
         stubs: The stubs.
-        bundle: The bundle's name, for the log.
+        bundle: The bundle's name.
+        commit: Which one they are of; of one commit's DAGs Airflow knows already which bundle serves them.
 
     Raises:
         StubsError: A folder is missing or cannot be used; the stubs stay as they are.
     """
-    result = stubs.sync()
+    result = stubs.sync(claimed=None if commit else claimed_before(bundle))
     for problem in result.problems:
         log.error("config_unreadable", bundle=bundle, config=problem.name, reason=problem.reason)
     if result.kept:

@@ -86,4 +86,4 @@ class GitConfigDagBundle(GitDagBundle):
             where = f"commit {self.version}" if self.version else repr(self.tracking_ref)
             reason = f"the bundle {self.name!r} finds no such folder at {where}; check its subdir"
             raise StubsError(str(self._configs), reason)
-        bring_up_to_date(self._stubs, bundle=self.name)
+        bring_up_to_date(self._stubs, bundle=self.name, commit=self.version)

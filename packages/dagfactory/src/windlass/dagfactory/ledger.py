@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from windlass.dagfactory.layers.digests import Known
 from windlass.dagfactory.stamps import Stamp
 
-__all__ = ["Entry", "Ledger", "StubStamp"]
+__all__ = ["OWN_FOLDER", "Claims", "Entry", "Ledger", "StubStamp", "read_claims"]
 
 StubStamp = tuple[int, int]
 """Modification time and size of a stub."""
+
+OWN_FOLDER = ".windlass"
+"""Where, in a folder of stubs, what is not a stub lies."""
+
+_NAMES = "dags"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,19 @@ class Entry:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Which DAGs a folder of stubs is for.
+
+    Attributes:
+        configs: The folder of configs.
+        names: Name of the config by DAG id.
+    """
+
+    configs: Path = Path()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
 class Ledger:
     """The entries of all configs, in memory and in a file that several processes share under a lock.
 
@@ -50,6 +69,7 @@ class Ledger:
 
     def __init__(self, folder: Path, identity: list[Any]) -> None:
         self._folder = folder
+        self._names_file = folder / _NAMES
         self._identity = identity
         self._heading = f"{json.dumps(identity)}\n".encode()
         self._entries: dict[str, Entry] = {}
@@ -71,7 +91,7 @@ class Ledger:
             names = self._names_file.read_bytes()
         except FileNotFoundError:
             return False
-        return names.startswith(self._heading) and f"\n{dag_id}\n".encode() in names
+        return names.startswith(self._heading) and f"\n{dag_id}\t".encode() in names
 
     def load(self) -> dict[str, Entry]:
         """Return the entries by config name; from memory if no other process has stored any since."""
@@ -91,10 +111,16 @@ class Ledger:
         """What is known of the files of folders' defaults, as of the last `load` or `save`."""
         return self._defaults
 
-    def save(self, entries: dict[str, Entry], defaults: Known, dag_ids: Iterable[str]) -> None:
-        """Store the entries, last of all: where they are, every stub they tell of is."""
+    def save(self, entries: dict[str, Entry], defaults: Known, dags: Iterable[tuple[str, str]]) -> None:
+        """Store the entries, last of all: where they are, every stub they tell of is.
+
+        Args:
+            entries: By config name.
+            defaults: What is known of the files of folders' defaults.
+            dags: DAG id and config name of each DAG that has a stub.
+        """
         (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        names = "".join(f"{dag_id}\n" for dag_id in sorted(set(dag_ids)))
+        names = "".join(f"{dag_id}\t{json.dumps(name)}\n" for dag_id, name in sorted(dags))
         self.replace(self._names_file, self._heading.decode() + names)
         self.replace(self._entries_file, self._encode(entries, defaults))
         found = self._entries_file.stat()
@@ -110,10 +136,6 @@ class Ledger:
     @property
     def _entries_file(self) -> Path:
         return self._folder / "state.json"
-
-    @property
-    def _names_file(self) -> Path:
-        return self._folder / "dags"
 
     def _encode(self, entries: Mapping[str, Entry], defaults: Known) -> str:
         rows = {
@@ -151,6 +173,33 @@ class Ledger:
         except (ValueError, LookupError, TypeError, AttributeError):
             return {}, {}
         return entries, known
+
+
+def read_claims(stubs: Path, release: str) -> Claims:
+    """Tell which configs a folder of stubs is for; read anew only when that changes.
+
+    Args:
+        stubs: The folder.
+        release: Only of this release's stubs anything is known.
+
+    Raises:
+        OSError: Nothing of this package keeps stubs there, or it cannot be read.
+    """
+    names = stubs / OWN_FOLDER / _NAMES
+    found = names.stat()
+    return _read_claims(names, release, (found.st_mtime_ns, found.st_ino))
+
+
+@lru_cache(maxsize=32)
+def _read_claims(names: Path, release: str, _: tuple[int, int]) -> Claims:
+    heading, *lines = names.read_text(encoding="utf-8").split("\n")
+    try:
+        written_by, configs, _relative = json.loads(heading)
+        rows = (line.rpartition("\t") for line in lines)
+        named = {dag_id: json.loads(name) for dag_id, tab, name in rows if tab}
+    except ValueError:  # another release's, that writes it otherwise
+        return Claims()
+    return Claims(Path(configs), named) if written_by == release else Claims()
 
 
 def _stamps(watch: Mapping[str, list[int] | None]) -> dict[str, Stamp | None]:

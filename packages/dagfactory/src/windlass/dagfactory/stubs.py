@@ -30,14 +30,13 @@ from windlass.dagfactory.errors import StubsError
 from windlass.dagfactory.inputs import take_inputs, unchanged
 from windlass.dagfactory.layers import ChainReader
 from windlass.dagfactory.layers.digests import DefaultsDigests, variables_unchanged
-from windlass.dagfactory.ledger import Entry, Ledger, StubStamp
+from windlass.dagfactory.ledger import OWN_FOLDER, Entry, Ledger, StubStamp
 
 __all__ = ["StubFolder", "SyncResult", "stub_text"]
 
 _HEADER = (
     "# Made by windlass-dagfactory for Airflow; changes are overwritten. It loads one DAG from its config.\n"
 )
-_OWN = ".windlass"
 _NAME_TROUBLE = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR)
 
 
@@ -114,7 +113,7 @@ class StubFolder:
         self._empty_grace = empty_grace
         self._clock = clock
         identity = [version("windlass-dagfactory"), str(self.configs), relative]
-        self._ledger = Ledger(self.stubs / _OWN, identity)
+        self._ledger = Ledger(self.stubs / OWN_FOLDER, identity)
 
     def is_complete(self, dag_id: str | None = None) -> bool:
         """Tell whether the stubs have been written, and whether the one for a DAG is among them.
@@ -124,11 +123,14 @@ class StubFolder:
         """
         return self._ledger.exists if dag_id is None else self._ledger.has_dag(dag_id)
 
-    def sync(self) -> SyncResult:
+    def sync(self, *, claimed: Callable[[str], Sequence[str]] | None = None) -> SyncResult:
         """Bring the stubs up to date with the configs.
 
         Safe to run at the same time from several processes; costs a few file stamps per config if nothing
         changed.
+
+        Args:
+            claimed: Tells by DAG id which configs elsewhere claim it, in the words of a message.
 
         Raises:
             StubsError: The folder of configs cannot be listed, or that of stubs not be written. No stub is
@@ -137,34 +139,38 @@ class StubFolder:
         """
         try:
             with self._locked():
-                return self._discover_and_update()
+                return self._discover_and_update(claimed)
         except OSError as error:
             reason = (
                 f"stubs cannot be written ({error.strerror}: {error.filename}); check permissions and space"
             )
             raise StubsError(str(self.stubs), reason) from error
 
-    def _discover_and_update(self) -> SyncResult:
+    def _discover_and_update(self, claimed: Callable[[str], Sequence[str]] | None) -> SyncResult:
         try:
             found = discover(self.configs)
         except OSError as error:
             reason = f"the folder of configs cannot be listed ({error.strerror}); check that it is mounted"
             raise StubsError(str(self.configs), reason) from error
-        return self._update(found)
+        rivals = dict(same_names(found.configs))
+        if claimed is not None:
+            for config in found.configs:
+                if elsewhere := claimed(config.dag_name):
+                    rivals[config.name] = [*rivals.get(config.name, []), *elsewhere]
+        return self._update(found, rivals)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        own = self.stubs / _OWN
+        own = self.stubs / OWN_FOLDER
         own.mkdir(parents=True, exist_ok=True)
         with (own / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _update(self, found: Discovery) -> SyncResult:
+    def _update(self, found: Discovery, rivals: Mapping[str, list[str]]) -> SyncResult:
         known = self._ledger.load()
         defaults = DefaultsDigests(str(self.configs), found.defaults, self._ledger.defaults)
         folders = ChainReader()
-        rivals = same_names(found.configs)
         entries: dict[str, Entry] = {}
         written: list[str] = []
         problems = list(found.unreadable)
@@ -194,7 +200,7 @@ class StubFolder:
         kept = self._keep_for_now(known, entries)
         removed = [] if kept else self._remove_gone(known, entries, found.unreadable)
         if entries != known or defaults.files != self._ledger.defaults or not self._ledger.exists:
-            named = (config.dag_name for config in found.configs if config.name in entries)
+            named = ((config.dag_name, config.name) for config in found.configs if config.name in entries)
             self._ledger.save(entries, defaults.files, named)
         return SyncResult(len(found.configs), tuple(written), tuple(removed), tuple(problems), tuple(kept))
 
@@ -244,7 +250,7 @@ class StubFolder:
 
     def _keep_for_now(self, known: Mapping[str, Entry], entries: dict[str, Entry]) -> list[str]:
         """Keep all stubs if no config is left, until that has been so at refreshes some time apart."""
-        mark = self.stubs / _OWN / "empty_since"
+        mark = self.stubs / OWN_FOLDER / "empty_since"
         if entries:
             mark.unlink(missing_ok=True)
             return []
