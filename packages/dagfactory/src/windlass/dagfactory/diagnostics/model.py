@@ -8,12 +8,27 @@ from typing import Any, Literal
 
 from windlass.dagfactory.diagnostics.codes import CODES, Code, Severity
 
-__all__ = ["Diagnostic", "Finding", "JsonPath", "did_you_mean", "json_path", "value_at"]
+__all__ = ["Diagnostic", "Finding", "JsonPath", "Source", "did_you_mean", "json_path", "value_at"]
 
 JsonPath = tuple[str | int, ...]
 
 _COMPARED = 1000
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*\Z")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file beside the config that a mistake is in.
+
+    Attributes:
+        name: The file, relative to the config's folder, with slashes.
+        text: What is in it.
+        shown: Whether the line may be shown; not where it holds a secret.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    shown: bool = True
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,7 @@ class Finding:
         suggestion: What to write instead, if that can be guessed.
         at: Whether the key or the value is to be shown.
         inside: Where in a value that is a string: the first character and how many. None: all of it.
+        source: The file that `path` leads to, if the mistake is in there; `inside` is of its text then.
     """
 
     code: Code
@@ -35,6 +51,7 @@ class Finding:
     suggestion: str | None = None
     at: Literal["key", "value"] = "value"
     inside: tuple[int, int] | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True)

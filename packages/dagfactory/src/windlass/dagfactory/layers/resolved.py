@@ -9,6 +9,7 @@ from typing import Any
 from windlass.dagfactory.diagnostics import Diagnostic, Finding, JsonPath
 from windlass.dagfactory.discovery import ConfigFile
 from windlass.dagfactory.document import Document
+from windlass.dagfactory.document.sources import in_sources
 from windlass.dagfactory.layers.chain import Chain
 from windlass.dagfactory.layers.layer import Layer, make_layer
 from windlass.dagfactory.layers.merge import merge
@@ -48,14 +49,15 @@ class Resolved:
         """Locate what is wrong with the files, and findings about the whole, each in its file."""
         by_layer: dict[str, list[Finding]] = {layer.path: [*layer.findings] for layer in self.layers}
         for finding in findings:
-            layer = self.origin(finding.path)
-            by_layer[layer.path].append(_in_raw_text(finding, layer))
+            if finding.source is None:
+                layer = self.origin(finding.path)
+                by_layer[layer.path].append(_in_raw_text(finding, layer))
         located: list[Diagnostic] = []
         for layer in self.layers:
             found = list(dict.fromkeys(by_layer[layer.path]))
             if found or layer.document.problems:
                 located.extend(layer.document.diagnostics(layer.name, found))
-        return located
+        return located + in_sources(findings, self.layers[-1].name)
 
 
 def resolve(file: ConfigFile, document: Document, chain: Chain) -> Resolved:
