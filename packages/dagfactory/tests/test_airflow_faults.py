@@ -89,9 +89,9 @@ def test_each_fault_hurts_itself_only_and_stays_told(
         [(begun,)] = stand.query("select max(last_parsed_time) from dag")
         parsed = f"select dag_id from dag where last_parsed_time > '{begun}'"
         until(lambda: {row[0] for row in stand.query(parsed)} == live, "a parse after the restart")
-        write_config(other, sound("hr_daily_sync_v1"), "hr_daily_sync_v1")
+        write_config(stand.configs, sound("hr_daily_sync_v1"), "hr_daily_sync_v1")
         until(lambda: stand.live() == live | {"hr_daily_sync_v1"}, "a correction in one of the two bundles")
-        first.pop("other/hr_daily_sync_v1/dag.json.py")
+        first.pop("examples/hr_daily_sync_v1/dag.json.py")
         until(lambda: dict(stand.query(rows)) == first, "the other errors, the same rows as before")
         shutil.rmtree(other / "crm_hourly_sync_v1")
         until(lambda: stand.live() == GOOD | {"hr_daily_sync_v1"}, "a deletion")
@@ -107,7 +107,7 @@ def test_a_dag_id_in_two_bundles_is_served_by_the_first_and_told_of_in_the_secon
     for name in ("sales_daily_load_v1", "crm_daily_sync_v1"):
         write_config(second, sound(name) | {"description": "of the second"}, name)
     stand.use_bundles([stand.bundle("first", first), stand.bundle("second", second)])
-    served = "select bundle_name, dag_id, has_import_errors from dag where not is_stale order by bundle_name, dag_id"
+    served = "select bundle_name, dag_id, has_import_errors from dag where not is_stale order by 1, 2"
     rows = "select bundle_name, filename, id from import_error"
     versions = "select count(*) from dag_version where dag_id = 'sales_daily_load_v1'"
     hr, crm = ("first", "hr_daily_load_v1", 0), ("second", "crm_daily_sync_v1", 0)
