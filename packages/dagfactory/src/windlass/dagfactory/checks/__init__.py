@@ -61,7 +61,7 @@ def run_checks(
         check_outputs(data, tree, edges),
         check_assets(data, tree),
         check_params(data),
-        check_jinja(data, tree),
+        check_jinja(data, tree, folder),
         check_notifiers(data, tree, notifier_registry()),
     ):
         findings.extend(islice(check, ENOUGH))

@@ -17,7 +17,7 @@ from windlass.dagfactory.checks.parameters import (
     signature_findings,
     validated,
 )
-from windlass.dagfactory.checks.scripts import check_scripts
+from windlass.dagfactory.checks.scripts import BASH, check_scripts, rendered_by
 from windlass.dagfactory.checks.tree import Node
 from windlass.dagfactory.checks.use import Call, Calls, Output, Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, value_at
@@ -26,8 +26,6 @@ from windlass.dagfactory.model import setting_origins
 from windlass.dagfactory.registry import OperatorSpec, Registry, file_parameters, is_class_path
 
 __all__ = ["Call", "Calls", "check_default_operators", "check_operator", "check_task"]
-
-_BASH = ("airflow.bash", "airflow.providers.standard.operators.bash.BashOperator")
 
 
 def check_task(node: Node, data: Mapping[str, Any], folder: Path, registry: Registry) -> Call | list[Finding]:
@@ -58,11 +56,12 @@ def check_operator(use: Use, folder: Path, registry: Registry) -> Call | list[Fi
         How to construct the operator, or what is wrong.
     """
     wrong = check_mapping(use) if use.mapped else []
-    if use.name in _BASH:
-        wrong += check_scripts(use, "bash_command", folder)
+    if use.name == "airflow.bash":
+        wrong += check_scripts(use, BASH, folder)
     try:
         if is_class_path(use.name):
             outcome = _check_class(use)
+            wrong += check_scripts(use, rendered_by(use.name), folder)
         elif use.mapped:
             outcome = check_mapped_spec(registry.get(use.name), use, folder)
         else:

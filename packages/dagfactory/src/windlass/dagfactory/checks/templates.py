@@ -14,7 +14,7 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.parser import Parser
 from jinja2.sandbox import SandboxedEnvironment
 
-__all__ = ["FILTERS", "Mistake", "find_mistakes"]
+__all__ = ["FILTERS", "Mistake", "Reference", "assigned_names", "find_mistakes", "find_references"]
 
 FILTERS = ("ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz")
 """What Airflow 3.3 adds to Jinja's filters (`airflow.sdk.definitions._internal.templater.FILTERS`)."""
@@ -40,6 +40,21 @@ class Mistake:
     text: str
     inside: tuple[int, int] | None
     known: Set[str] = field(default=frozenset(), repr=False)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Files of which a template takes one in: include, import, extends.
+
+    Attributes:
+        names: The files, as the template names them; the first that is there is taken.
+        optional: Whether none needs to be there.
+        inside: First character in the template and how many.
+    """
+
+    names: tuple[str, ...]
+    optional: bool
+    inside: tuple[int, int] | None
 
 
 class _Accepting(dict[str, Any]):
@@ -70,6 +85,42 @@ def find_mistakes(template: str, names: Set[str]) -> tuple[Mistake, ...]:
     except TemplateSyntaxError as error:
         return (Mistake("syntax", _said(error), _place_of_syntax_error(template, error)),)
     return tuple(_missing(tree, template, names))
+
+
+def find_references(template: str) -> Iterator[Reference]:
+    """List the files that a template takes in, as far as it names them outright.
+
+    Args:
+        template: The template; of a malformed one nothing is told.
+    """
+    for node in _parts(template, nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends):
+        named: Any = node.template  # type: ignore[attr-defined]
+        parts = named.items if isinstance(named, nodes.List | nodes.Tuple) else [named]
+        names = tuple(part.value for part in parts if isinstance(part, nodes.Const))
+        if names and len(names) == len(parts) and all(isinstance(name, str) for name in names):
+            optional = isinstance(node, nodes.Include) and node.ignore_missing
+            yield Reference(names, optional, _place_of_text(template, names[0]))
+
+
+def assigned_names(template: str) -> frozenset[str]:
+    """List the names that a template gives a meaning anywhere in it: what it includes may use them."""
+    found: set[str] = set()
+    for node in _parts(template, nodes.Name, nodes.Macro, nodes.Import, nodes.FromImport):
+        if isinstance(node, nodes.Macro) or (isinstance(node, nodes.Name) and node.ctx != "load"):
+            found.add(node.name)
+        elif isinstance(node, nodes.Import):
+            found.add(node.target)
+        elif isinstance(node, nodes.FromImport):
+            found.update(name if isinstance(name, str) else name[1] for name in node.names)
+    return frozenset(found)
+
+
+def _parts(template: str, *kinds: type[nodes.Node]) -> Iterator[nodes.Node]:
+    try:
+        tree = _environment().parse(template)
+    except TemplateSyntaxError:
+        return iter(())
+    return tree.find_all(kinds)
 
 
 def _said(error: TemplateSyntaxError) -> str:
@@ -130,6 +181,13 @@ def _place_of_name(template: str, name: str, after: Set[str] = frozenset()) -> t
             return at, len(name)
         if kind != "whitespace":
             before = text
+    return None
+
+
+def _place_of_text(template: str, text: str) -> tuple[int, int] | None:
+    for kind, written, at in _tokens(template) or ():
+        if kind == "string" and written[1:-1] == text:
+            return at, len(written)
     return None
 
 
