@@ -29,6 +29,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle
 from airflow.sdk import get_parsing_context
 
 from windlass.dagfactory.errors import StubsError
+from windlass.dagfactory.ledger import read_claims
 from windlass.dagfactory.neighbours import claimed_before
 from windlass.dagfactory.stubs import StubFolder
 
@@ -42,6 +43,13 @@ _IMPORTS = (
     "airflow.providers.standard.operators.trigger_dagrun",
     "airflow.providers.standard.sensors.external_task",
 )
+
+
+_AS_IS = (
+    "the stubs there are used as they are: new configs get none, and an edit is seen after "
+    "[dag_processor] min_file_process_interval"
+)
+_told: dict[str, str] = {}
 
 
 class ConfigDagBundle(BaseDagBundle):
@@ -74,7 +82,8 @@ class ConfigDagBundle(BaseDagBundle):
         them: on a machine that no dag processor keeps up to date, a new DAG's first task brings its stub.
 
         Raises:
-            StubsError: They are not there and cannot be written.
+            StubsError: They are not there and cannot be written. Where they are another release's and cannot
+                be written, that is logged and they are used.
         """
         if not self._stubs.is_complete(get_parsing_context().dag_id):
             with self.lock():
@@ -85,7 +94,8 @@ class ConfigDagBundle(BaseDagBundle):
         """Bring the stubs up to date with the configs.
 
         Raises:
-            StubsError: A folder is missing or cannot be used; the stubs stay as they are.
+            StubsError: The folder of configs is missing, or there are no stubs and none can be written. Stubs
+                that are there and cannot be written, as in an image, are used; that is logged.
         """
         prepare_forks()
         with self.lock():
@@ -131,9 +141,20 @@ def bring_up_to_date(stubs: StubFolder, *, bundle: str, commit: str | None = Non
         commit: Which one they are of; of one commit's DAGs Airflow knows already which bundle serves them.
 
     Raises:
-        StubsError: A folder is missing or cannot be used; the stubs stay as they are.
+        StubsError: The folder of configs is missing, or there are no stubs and none can be written.
     """
-    result = stubs.sync(claimed=None if commit else claimed_before(bundle))
+    try:
+        result = stubs.sync(claimed=None if commit else claimed_before(bundle))
+    except StubsError as error:
+        if error.folder != str(stubs.stubs) or not _serves(stubs.stubs, get_parsing_context().dag_id):
+            raise
+        if _told.get(bundle) != error.reason:  # a refresh comes every few seconds
+            _told[bundle] = error.reason
+            log.warning(
+                "stubs_not_written", bundle=bundle, folder=error.folder, reason=error.reason, action=_AS_IS
+            )
+        return
+    _told.pop(bundle, None)
     for problem in result.problems:
         log.error("config_unreadable", bundle=bundle, config=problem.name, reason=problem.reason)
     if result.kept:
@@ -152,3 +173,12 @@ def bring_up_to_date(stubs: StubFolder, *, bundle: str, commit: str | None = Non
             written=len(result.written),
             removed=len(result.removed),
         )
+
+
+def _serves(stubs: Path, dag_id: str | None) -> bool:
+    """Tell whether there are stubs, or one for a DAG, whichever release wrote them."""
+    try:
+        names = read_claims(stubs).names
+    except OSError:
+        return False
+    return bool(names) if dag_id is None else dag_id in names

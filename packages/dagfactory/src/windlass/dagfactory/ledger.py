@@ -175,12 +175,12 @@ class Ledger:
         return entries, known
 
 
-def read_claims(stubs: Path, release: str) -> Claims:
+def read_claims(stubs: Path, *, release: str | None = None) -> Claims:
     """Tell which configs a folder of stubs is for; read anew only when that changes.
 
     Args:
         stubs: The folder.
-        release: Only of this release's stubs anything is known.
+        release: If given, stubs of another release are as good as none.
 
     Raises:
         OSError: Nothing of this package keeps stubs there, or it cannot be read.
@@ -191,7 +191,7 @@ def read_claims(stubs: Path, release: str) -> Claims:
 
 
 @lru_cache(maxsize=32)
-def _read_claims(names: Path, release: str, _: tuple[int, int]) -> Claims:
+def _read_claims(names: Path, release: str | None, _: tuple[int, int]) -> Claims:
     heading, *lines = names.read_text(encoding="utf-8").split("\n")
     try:
         written_by, configs, _relative = json.loads(heading)
@@ -199,7 +199,7 @@ def _read_claims(names: Path, release: str, _: tuple[int, int]) -> Claims:
         named = {dag_id: json.loads(name) for dag_id, tab, name in rows if tab}
     except ValueError:  # another release's, that writes it otherwise
         return Claims()
-    return Claims(Path(configs), named) if written_by == release else Claims()
+    return Claims(Path(configs), named) if release in {None, written_by} else Claims()
 
 
 def _stamps(watch: Mapping[str, list[int] | None]) -> dict[str, Stamp | None]:

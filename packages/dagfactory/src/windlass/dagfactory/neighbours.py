@@ -58,6 +58,6 @@ def _before(bundle: str) -> list[tuple[str, Path]]:
 
 def _known(stubs: Path) -> Claims:
     try:
-        return read_claims(stubs, version("windlass-dagfactory"))
+        return read_claims(stubs, release=version("windlass-dagfactory"))
     except OSError:  # no bundle of configs, or one whose stubs are on another machine
         return Claims()
