@@ -2,142 +2,189 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from functools import lru_cache
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, value_at
+from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, Source
+from windlass.dagfactory.document import Problem, read_bytes
+from windlass.dagfactory.secrets import hints_in, hints_of, is_literal, may_hold, names_secret, searcher
 
-__all__ = ["check_secrets", "names_secret", "redact"]
+if TYPE_CHECKING:
+    from windlass.dagfactory.secrets.found import Secret
 
-_KEY = re.compile(
-    r"(?:\A|[_-])(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)\Z",
-    re.IGNORECASE,
-)
-_CODES = (Code.SECRET_VALUE, Code.SECRET_IN_URL)
-_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:]{0,250}:(?!\{\{|\$\{)[^\s/@]{1,1000}@", re.IGNORECASE)
-_TEMPLATE = re.compile(r"\A\s*(?:\{\{.*\}\}|\$\{\w+\})\s*\Z", re.DOTALL)
+__all__ = ["check_secrets", "redact"]
 
-# Each is anchored where a token begins, so that no text is scanned more than once.
-_TOKENS = {
-    "an AWS access key": re.compile(r"(?<![A-Za-z0-9])A[KS]IA[0-9A-Z]{16}(?![A-Za-z0-9])"),
-    "a GitHub token": re.compile(
-        r"(?<![A-Za-z0-9_])(?:gh[opusr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22})"
-    ),
-    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"),
-    "a JSON Web Token": re.compile(
-        r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
-    ),
-    "an Authorization header": re.compile(
-        r"""\bAuthorization['"]?\s*:\s*['"]?(?:Bearer|Basic)\s+(?!\{\{|[$<%])\S""", re.IGNORECASE
-    ),
-}
-# What each of the shapes below has in it; one look spares most texts six.
-_SUSPECT = re.compile(r"(?i:passw|pwd)|A[KS]IA|gh[opusr]_|github_pat_|PRIVATE KEY|eyJ|(?i:authorization)")
-_AUTHORIZATION = re.compile(r"(?:\A|[_-])authorization\Z", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"\s*(?:Bearer|Basic)\s+(?!\{\{|[$<%])\S", re.IGNORECASE)
-# Parameters of SQL, Jinja, shells and format strings stand for a password; they are none.
-_PASSWORD = re.compile(
-    r"""(?P<before>\b(?:and|or|where|set|on|when)\s+|,\s*|--)?
-    (?<![\w./\\]) (?:(?:ssl|pg)?password|passwd|pwd) \s*=
-    (?: \s* (?P<quoted>['"]) (?!\{|\$[\w({]|%[s(]|:\w|[?<*]) [^'"\s]
-      | \s* (?!\{|\$[\w({]|%[s(]|:\w|[?<*]|(?:null|none|true|false|default)\b) [^\s'"`;&,()=]++ (?![(]|=\w)
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_DSN = re.compile(
-    r"""(?:\A|[\s;'"?&])(?:host|hostaddr|port|dbname|database|user|username|uid|server|service|sslmode|driver)=""",
-    re.IGNORECASE,
-)
-
-
-_PARAM_DEPTH = 2
-_TELLING = 8
-"""From how many characters on a secret is taken out of messages about other places too."""
-_HOLDERS = frozenset(
+_PROSE = frozenset(
     {
-        "args",
-        "executor_config",
-        "expand",
-        "expand_kwargs",
-        "inlets",
-        "outlets",
-        "owner_links",
-        "params",
-        "schedule",
+        "dag_display_name",
+        "description",
+        "description_md",
+        "doc_md",
+        "group_display_name",
+        "task_display_name",
+        "title",
+        "tooltip",
     }
 )
+_OPERATORS_OWN = frozenset({"args", "executor_config", "expand", "expand_kwargs"})
+"""Below these, keys are parameters of operators: none of them is prose."""
+_SCRIPTS = (".sh", ".bash", ".sql", ".hql")
+_HINTS_OF_SCRIPTS = tuple(suffix.encode() for suffix in _SCRIPTS)
+_MAY_NAME_SCRIPTS = re.compile(rb"\.(?:sh|sql|hql|bash(?<!airflow\.bash))")
+_AUTHORIZATION = re.compile(r"(?:\A|[_-])authorization\Z", re.IGNORECASE)
+_SCHEME = re.compile(r"\s*(?:Bearer|Basic|Token)\s+(?=\S)", re.IGNORECASE)
+_PARAM_DEPTH = 2
+_LEAST_NUMBER = 1000
+_LONGEST_NAME = 255
 
 
-def check_secrets(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Look where values are the user's own for keys that name secrets, and for texts that hold one."""
-    pending: list[tuple[Any, JsonPath, bool]] = [(data, (), False)]
-    while pending:
-        value, path, owned = pending.pop()
-        named = isinstance(value, dict)
-        chosen = path[-1:] in (("tasks",), ("operators",))  # their keys are names that users chose
-        for key, inner in value.items() if named else enumerate(value):
-            own = owned or (named and not chosen and key in _HOLDERS)
+def check_secrets(data: Mapping[str, Any], folder: Path | None = None) -> Iterator[Finding]:
+    """Look for keys that name secrets and have values, and for texts that hold one; keys are texts too.
+
+    Args:
+        data: The config.
+        folder: Its folder, if scripts beside it that operators name are to be looked through.
+    """
+    hints = hints_of(data)
+    scripts = folder is not None and may_hold(data, _MAY_NAME_SCRIPTS)
+    if hints or scripts:
+        yield from _Search((*hints, *_HINTS_OF_SCRIPTS) if scripts else hints, folder).run(data)
+
+
+class _Search:
+    def __init__(self, hints: tuple[bytes, ...], folder: Path | None) -> None:
+        self._suspect = searcher(hints).search
+        self._folder = folder
+        self._read: set[str] = set()
+        self._keys: dict[str, bool] = {"": False}
+
+    def run(self, data: Mapping[str, Any]) -> Iterator[Finding]:
+        pending: list[tuple[Any, JsonPath, bool]] = [(data, (), False)]
+        while pending:
+            value, path, owned = pending.pop()
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    telling = self._keys.get(key)
+                    if telling is None:
+                        telling = self._keys[key] = self._suspect(key.lower()) is not None
+                    if isinstance(inner, str):
+                        if telling or self._suspect(inner.lower()) or key == "default":
+                            yield from self._text(inner, path, key, owned=owned)
+                    elif isinstance(inner, dict | list):
+                        pending.append((inner, (*path, key), owned or key in _OPERATORS_OWN))
+                    if telling:
+                        yield from _at_key(key, inner, (*path, key))
+                if "value" in value:
+                    yield from _pair(value, path)
+            else:
+                yield from self._items(value, path, pending, owned=owned)
+
+    def _items(
+        self, items: list[Any], path: JsonPath, pending: list[tuple[Any, JsonPath, bool]], *, owned: bool
+    ) -> Iterator[Finding]:
+        telling = self._suspect(_key_of(path[:-1], path[-1]).lower()) is not None
+        option = ""
+        for index, inner in enumerate(items):
             if isinstance(inner, str):
-                if own and inner:
-                    yield from _check_text(inner, path, key)
+                if option and is_literal(inner) and not inner.startswith("-"):
+                    yield _by_name(option, (*path, index))
+                elif telling or self._suspect(inner.lower()):
+                    yield from self._text(inner, path, index, owned=owned)
+                option = inner if _is_option(inner) else ""
             elif isinstance(inner, dict | list):
-                pending.append((inner, (*path, key), own))
+                pending.append((inner, (*path, index), owned))
+
+    def _text(self, value: str, above: JsonPath, last: str | int, *, owned: bool) -> Iterator[Finding]:
+        path = (*above, last)
+        key = _key_of(above, last)
+        if names_secret(key) and is_literal(value):
+            yield _by_name(key, path)
+            return
+        prose = key in _PROSE and not owned
+        found = list(_secrets_in(value, prose=prose))
+        if not found and not prose:
+            found = _credentials(key, value)
+        for secret in found:
+            yield _finding(f'"{key}" holds', secret, path)
+        if not found and owned and value.endswith(_SCRIPTS):
+            yield from self._script(value, path)
+
+    def _script(self, name: str, path: JsonPath) -> Iterator[Finding]:
+        """Look through a file beside the config, if it is one: whether it is to be there others check."""
+        if self._folder is None or name in self._read or len(name) > _LONGEST_NAME or "\n" in name:
+            return
+        self._read.add(name)
+        inside = os.path.realpath(self._folder)
+        file = os.path.realpath(os.path.join(inside, name))  # noqa: PTH118 - the name is the config's
+        content = read_bytes(file) if file.startswith(f"{inside}/") else b""
+        if isinstance(content, Problem):
+            return
+        text = content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+        for secret in _secrets_in(text, prose=False):
+            yield _finding(f'"{name}" holds', secret, path, Source(os.path.normpath(name), text, shown=False))
 
 
-@lru_cache(maxsize=4096)
-def names_secret(name: str) -> bool:
-    """Tell whether a key or variable is named as secrets are."""
-    return _KEY.search(_WORD_BREAK.sub("_", name)) is not None
+def _key_of(above: JsonPath, last: str | int) -> str:
+    """Tell what names a value: its key, that of the list it is in, or the param it is the default of."""
+    if last == "default" and len(above) == _PARAM_DEPTH and above[0] == "params":
+        return str(above[1])
+    return last if isinstance(last, str) else next((k for k in reversed(above) if isinstance(k, str)), "")
 
 
-def _check_text(value: str, above: JsonPath, last: str | int) -> Iterable[Finding]:
-    key = last if isinstance(last, str) else next((k for k in reversed(above) if isinstance(k, str)), "")
-    path = (*above, last)
-    if last == "default" and above[0] == "params" and len(above) == _PARAM_DEPTH:
-        key = str(above[1])  # a described param is named as its value
-    if names_secret(key) and not _TEMPLATE.match(value):
-        return (Finding(Code.SECRET_VALUE, path, f'the value of "{key}" looks like a secret'),)
-    if "://" in value and _URL.search(value):
-        return (Finding(Code.SECRET_IN_URL, path, f'"{key}" holds a URL with a password'),)
-    if (_SUSPECT.search(value) or "uth" in key.lower()) and (kind := _kind(key, value)):
-        return (Finding(Code.SECRET_VALUE, path, f'"{key}" holds what looks like {kind}'),)
-    return ()
+def _is_option(text: str) -> bool:
+    return text.startswith("-") and "=" not in text and names_secret(text)
 
 
-def _kind(key: str, value: str) -> str | None:
-    """Name the kind of secret that a text holds by its shape, whatever its key."""
-    if _AUTHORIZATION.search(_WORD_BREAK.sub("_", key)) and _CREDENTIALS.match(value):
-        return "an Authorization header"
-    if _holds_password(value):
-        return "a password"
-    return next((kind for kind, pattern in _TOKENS.items() if pattern.search(value)), None)
+def _secrets_in(text: str, *, prose: bool) -> list[Secret]:
+    if not hints_in(text):
+        return []
+    from windlass.dagfactory.secrets.find import find_secrets  # its patterns take a while to be made
+
+    return find_secrets(text, prose=prose)
 
 
-def _holds_password(text: str) -> bool:
-    """Tell literals from columns: without quotes one is only an option, alone, or part of a DSN."""
-    bare = False
-    for found in _PASSWORD.finditer(text):
-        if found["quoted"] or found["before"] == "--" or found.span() == (0, len(text)):
-            return True
-        bare = bare or not found["before"]
-    return bare and _DSN.search(text) is not None
+def _credentials(key: str, value: str) -> list[Secret]:
+    scheme = _SCHEME.match(value) if _AUTHORIZATION.search(key) else None
+    if scheme is None or not is_literal(value[scheme.end() :]):
+        return []
+    from windlass.dagfactory.secrets.found import Secret
+
+    return [Secret(scheme.end(), len(value), "an Authorization header")]
 
 
-def redact(findings: list[Finding], data: Mapping[str, Any]) -> list[Finding]:
-    """Take secrets out of what other checks say of the same values: they may quote them."""
-    secrets = [(found.path, str(value_at(data, found.path))) for found in findings if found.code in _CODES]
-    return [_redacted(found, secrets) for found in findings] if secrets else findings
+def _at_key(key: str, value: Any, path: JsonPath) -> Iterator[Finding]:
+    """Look at a key itself, and at a number under it."""
+    for secret in _secrets_in(key, prose=True):
+        yield Finding(_code(secret), path, f"the key holds what looks like {secret.kind}", at="key")
+    if type(value) is int and value >= _LEAST_NUMBER and names_secret(key):
+        yield _by_name(key, path)
 
 
-def _redacted(finding: Finding, secrets: list[tuple[JsonPath, str]]) -> Finding:
-    for path, secret in secrets:
-        near = path[: len(finding.path)] == finding.path or len(secret) >= _TELLING
-        if finding.code not in _CODES and near:
-            message = finding.message.replace(secret, "(secret)")
-            suggestion = finding.suggestion and finding.suggestion.replace(secret, "(secret)")
-            finding = replace(finding, message=message, suggestion=suggestion)
-    return finding
+def _pair(value: Mapping[str, Any], path: JsonPath) -> Iterator[Finding]:
+    """Look at a name beside its value, as Kubernetes has environment variables."""
+    name, content = value.get("name", value.get("key")), value["value"]
+    if isinstance(name, str) and isinstance(content, str) and names_secret(name) and is_literal(content):
+        yield _by_name(name, (*path, "value"))
+
+
+def _by_name(key: str, path: JsonPath) -> Finding:
+    return Finding(Code.SECRET_VALUE, path, f'the value of "{key}" looks like a secret')
+
+
+def _finding(what: str, secret: Secret, path: JsonPath, source: Source | None = None) -> Finding:
+    held = "a URL with a password" if secret.in_url and secret.kind == "a password" else None
+    message = f"{what} {held}" if held else f"{what} what looks like {secret.kind}"
+    inside = secret.start, secret.end - secret.start
+    return Finding(_code(secret), path, message, inside=inside, source=source)
+
+
+def _code(secret: Secret) -> Code:
+    return Code.SECRET_IN_URL if secret.in_url else Code.SECRET_VALUE
+
+
+def redact(findings: list[Finding], _data: Mapping[str, Any]) -> list[Finding]:
+    """Do nothing any more: `Resolved.diagnostics` takes secrets out of all that is said, callers need not."""
+    return findings

@@ -67,6 +67,8 @@ class Code(StrEnum):
     TIMETABLE = "WDF216"
     RETRY_EXCEPTION = "WDF217"
     NO_OUTPUT = "WDF218"
+    BRANCH = "WDF219"
+    SELF_WAIT = "WDF220"
 
     UNKNOWN_OPERATOR = "WDF301"
     UNUSABLE_OPERATOR = "WDF302"
@@ -234,6 +236,16 @@ _TABLE = (
         "Name a task that returns an array or an object, and keeps it.",
     ),
     CodeInfo(
+        Code.BRANCH,
+        "A branch to what does not come after it",
+        "Choose a task or group that depends on the branch.",
+    ),
+    CodeInfo(
+        Code.SELF_WAIT,
+        "A DAG that waits for itself",
+        "Wait for another DAG, or for an earlier run by execution_delta.",
+    ),
+    CodeInfo(
         Code.UNKNOWN_OPERATOR,
         "An unknown operator",
         "Use a registered name or a class path; install the package that registers the name.",
@@ -273,13 +285,15 @@ _TABLE = (
     CodeInfo(
         Code.SECRET_VALUE,
         "What looks like a secret",
-        "Store it in an Airflow connection or variable and name that.",
+        "Store it in an Airflow connection and name that, write {{ conn.ID.password }} where fields are "
+        "rendered, or read the worker's environment, as $PASSWORD in a command.",
         quotes_source=False,
     ),
     CodeInfo(
         Code.SECRET_IN_URL,
-        "A URL with a password",
-        "Store it in an Airflow connection and name that.",
+        "A URL with a password or token",
+        "Store it in an Airflow connection and name that, or write {{ conn.ID.get_uri() }} where fields are "
+        "rendered.",
         quotes_source=False,
     ),
     CodeInfo(Code.REFUSED_BY_AIRFLOW, "Airflow refuses the DAG", "Follow Airflow's message."),

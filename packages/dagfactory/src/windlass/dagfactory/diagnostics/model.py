@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from windlass.dagfactory.diagnostics.codes import CODES, Code, Severity
+from windlass.dagfactory.secrets import hide
 
 __all__ = ["Diagnostic", "Finding", "JsonPath", "Source", "did_you_mean", "json_path", "value_at"]
 
@@ -81,6 +82,13 @@ class Diagnostic:
     suggestion: str | None = None
     source_line: str | None = field(default=None, compare=False, repr=False)
     length: int = field(default=1, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Leave out what looks like a secret: whatever is shown of a mistake is shown from here."""
+        for name in ("path", "message", "suggestion"):
+            text = getattr(self, name)
+            if text is not None and (shown := hide(text)) != text:
+                object.__setattr__(self, name, shown)
 
     @property
     def advice(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from windlass.dagfactory.diagnostics import CODES, Code, Diagnostic, Finding, JsonPath, json_path
 from windlass.dagfactory.document.scan import Problem, Scan, Span, scan
 from windlass.dagfactory.document.strings import find_character
+from windlass.dagfactory.secrets import hide, secret_places
 
 __all__ = ["BOM", "Document"]
 
@@ -74,6 +75,11 @@ class Document:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    @cached_property
+    def secrets(self) -> list[Span]:
+        """Where in the text what may be secrets stands, whatever can be understood of it."""
+        return secret_places(self.text)
+
     def diagnostics(self, file: str, findings: list[Finding]) -> list[Diagnostic]:
         """Locate problems and findings in the file, in the order of the text.
 
@@ -87,10 +93,13 @@ class Document:
         spans = [(p.code, p.span, p.path, p.message, p.suggestion) for p in self.problems]
         spans += [(f.code, self._span_of(f), f.path, f.message, f.suggestion) for f in findings]
         spans.sort(key=lambda entry: (entry[1][0], entry[0]))
-        secret = {
-            self.line_and_column(span[0])[0] for code, span, *_ in spans if not CODES[code].quotes_source
-        }
+        hidden = [span for code, span, *_ in spans if not CODES[code].quotes_source]
+        secret = {line for span in (*hidden, *self.secrets) for line in self._lines_of(span)}
         return [self._diagnostic(file, secret, *entry) for entry in spans]
+
+    def _lines_of(self, span: Span) -> range:
+        first, last = (bisect_right(self._line_starts, at) for at in (span[0], max(span[0], span[1] - 1)))
+        return range(first, last + 1)
 
     def _span_of(self, finding: Finding) -> Span:
         whole = self.span(finding.path, at_key=finding.at == "key")
@@ -128,9 +137,9 @@ class Document:
             file=file,
             line=line,
             column=column,
-            path=_short(json_path(path)),
-            message=_short(message),
-            suggestion=suggestion and _short(suggestion),
+            path=_short(hide(json_path(path))),
+            message=_short(hide(message)),
+            suggestion=suggestion and _short(hide(suggestion)),
             source_line=None if line in secret or not source else source,
             length=length,
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from windlass.dagfactory.diagnostics import Diagnostic, Finding, JsonPath
+from windlass.dagfactory.diagnostics import CODES, Diagnostic, Finding, JsonPath, value_at
 from windlass.dagfactory.discovery import ConfigFile
 from windlass.dagfactory.document import Document
 from windlass.dagfactory.document.sources import in_sources
@@ -14,8 +14,12 @@ from windlass.dagfactory.layers.chain import Chain
 from windlass.dagfactory.layers.layer import Layer, make_layer
 from windlass.dagfactory.layers.merge import merge
 from windlass.dagfactory.layers.variables import declared_names, raw_offset
+from windlass.dagfactory.secrets import hide_known
 
 __all__ = ["Resolved", "resolve"]
+
+_TELLING = 8
+"""From how many characters on a secret is taken out of what is said of other places too."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,11 @@ class Resolved:
 
     def diagnostics(self, findings: Sequence[Finding]) -> list[Diagnostic]:
         """Locate what is wrong with the files, and findings about the whole, each in its file."""
-        by_layer: dict[str, list[Finding]] = {layer.path: [*layer.findings] for layer in self.layers}
+        secrets = _Secrets(self, findings)
+        by_layer: dict[str, list[Finding]] = {
+            layer.path: [secrets.left_out_of(finding) for finding in layer.findings] for layer in self.layers
+        }
+        findings = [secrets.left_out_of(finding) for finding in findings]
         for finding in findings:
             if finding.source is None:
                 layer = self.origin(finding.path)
@@ -79,6 +87,47 @@ def resolve(file: ConfigFile, document: Document, chain: Chain) -> Resolved:
         if more:
             data["variables"] = [*names, *more]  # its own first: what is wrong with them is told by index
     return Resolved((*chain.layers, own), data)
+
+
+class _Secrets:
+    """The secrets that stand in files with mistakes: what is said of other values may quote them too.
+
+    Args:
+        resolved: The files.
+        findings: What is wrong with the whole of them.
+    """
+
+    def __init__(self, resolved: Resolved, findings: Sequence[Finding]) -> None:
+        self._at: list[tuple[JsonPath, str]] = []
+        for data, found in [
+            (resolved.data, findings),
+            *((layer.data, layer.findings) for layer in resolved.layers),
+        ]:
+            self._at += [(each.path, text) for each in found if (text := _secret_of(each, data))]
+        texts = [
+            layer.document.text[slice(*place)]
+            for layer in resolved.layers
+            for place in layer.document.secrets
+        ]
+        texts += [text for _, text in self._at]
+        self._telling = sorted({text for text in texts if len(text) >= _TELLING}, key=len, reverse=True)
+
+    def left_out_of(self, finding: Finding) -> Finding:
+        """Take the secrets out of what is said of a mistake; short ones of what is said of the same value."""
+        if not CODES[finding.code].quotes_source or not (self._at or self._telling):
+            return finding
+        near = [text for path, text in self._at if path[: len(finding.path)] == finding.path]
+        known = [*self._telling, *near]
+        message = hide_known(finding.message, known)
+        suggestion = finding.suggestion and hide_known(finding.suggestion, known)
+        return replace(finding, message=message, suggestion=suggestion)
+
+
+def _secret_of(finding: Finding, data: Mapping[str, Any]) -> str | None:
+    if CODES[finding.code].quotes_source or finding.at == "key" or finding.source is not None:
+        return None
+    value = str(value_at(data, finding.path))
+    return value if finding.inside is None else value[finding.inside[0] : sum(finding.inside)]
 
 
 def _existing(data: Any, path: JsonPath) -> JsonPath:

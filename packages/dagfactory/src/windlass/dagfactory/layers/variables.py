@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from windlass.dagfactory.checks.secrets import names_secret
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
+from windlass.dagfactory.secrets import names_secret
 
 __all__ = ["Substitution", "declared_names", "declared_variables", "raw_offset", "variables_in"]
 
