@@ -153,9 +153,12 @@ def test_stubs_of_another_release_are_written_anew_before_one_is_parsed(
     with monkeypatch.context() as before:
         before.syspath_prepend(other.parent)
         now = initialize()
-        stub.write_text(now.replace("load_config", "load"))  # as that release wrote it
-        assert initialize() != now  # it takes its own as they are
+        written = stub.stat().st_mtime_ns
+        assert (initialize(), stub.stat().st_mtime_ns) == (now, written)  # it takes its own as they are
+    stub.write_text(now.replace("load_config", "load"))  # as that release wrote it
+    os.utime(stub, ns=(written, written))
     assert initialize() == now
+    assert stub.stat().st_mtime_ns > written  # Airflow parses it anew
 
 
 def test_stubs_shipped_with_an_image_are_used_where_they_are(stand: Stand, tmp_path: Path) -> None:
@@ -163,7 +166,8 @@ def test_stubs_shipped_with_an_image_are_used_where_they_are(stand: Stand, tmp_p
     assert initialize(stand, str(shipped)).returncode == 0
     stand.configs.rename(tmp_path / "elsewhere")
     done = initialize(stand, str(shipped))
-    assert done.stdout.startswith(f"{shipped} None ['crm_daily_sync_v1'"), done.stderr
+    assert f"\n{shipped} None ['crm_daily_sync_v1'" in f"\n{done.stdout}", done.stderr
+    assert "stubs_not_refreshed" in done.stdout + done.stderr
 
 
 def test_a_missing_folder_of_configs_is_told_of(stand: Stand, tmp_path: Path) -> None:

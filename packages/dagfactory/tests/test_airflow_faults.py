@@ -142,16 +142,29 @@ def test_a_dag_id_in_two_bundles_is_served_by_the_first_and_told_of_in_the_secon
 
 
 def test_commands_serve_what_is_sound(stand: Stand, write_config: WriteConfig) -> None:
-    airflow("dags", "reserialize", environment=stand.environment)
-    assert stand.live() == GOOD
+    def command(*arguments: str, check: bool = True) -> str:
+        done = airflow(*arguments, environment=stand.environment, check=check)
+        assert (done.returncode == 0) is check
+        return done.stdout + done.stderr
+
+    write_config(stand.configs, sound("hr_hourly_load_v1"), "hr_hourly_load_v1")
+    command("dags", "reserialize")
+    assert stand.live() == GOOD | {"hr_hourly_load_v1"}
+    shutil.rmtree(stand.configs / "hr_hourly_load_v1")
     config = json.loads((stand.configs / "sales_daily_load_v1" / "dag.json").read_text())
     respelled = json.dumps(dict(reversed(config.items())), indent="\t")
     write_config(stand.configs, respelled, "sales_daily_load_v1")
-    airflow("dags", "reserialize", environment=stand.environment)
-    errors = stand.errors()
-    assert set(errors) == set(EXPECTED)
-    assert all(words in errors[file][1] for file, words in EXPECTED.items()), errors
-    assert stand.query("select count(*) from dag_version") == [(len(GOOD),)]
+    write_config(stand.configs, sound("hr_daily_run_v1"), "hr_daily_run_v1")
+    command("dags", "test", "hr_daily_run_v1")  # no dag processor has seen it, nor the deletion
+    assert stand.query("select dag_id, state from task_instance") == [("hr_daily_run_v1", "success")]
+    told = command("dags", "test", "hr_daily_load_v1", check=False)
+    assert 'hr_daily_load_v1/dag.json:13:3: error WDF101: unknown key "shedule"' in told
+    told = command("dags", "list-import-errors", "--output", "json", check=False)  # fails where there are any
+    [listed] = (json.loads(line) for line in told.splitlines() if line.startswith("[{"))
+    assert {error["filepath"] for error in listed} == set(EXPECTED)
+    assert all(EXPECTED[error["filepath"]] in error["error"] for error in listed)
+    versions = dict(stand.query("select dag_id, count(*) from dag_version group by 1"))
+    assert {versions[name] for name in GOOD} == {1}
     assert stand.sources()["sales_daily_load_v1"] == respelled  # what the Code tab shows
     [(data,)] = stand.query("select data from serialized_dag where dag_id = 'sales_daily_load_v1'")
     doc = json.loads(data)["dag"]["doc_md"]  # what the docs tab shows

@@ -76,18 +76,26 @@ class ConfigDagBundle(BaseDagBundle):
         return self._stubs.stubs
 
     def initialize(self) -> None:
-        """Have the stubs written, once.
+        """Have the stubs.
 
-        Runs at every task start, so it only looks whether they are there, and whether the task's DAG is among
+        Runs at every task start, where it only looks whether they are there and the task's DAG is among
         them: on a machine that no dag processor keeps up to date, a new DAG's first task brings its stub.
+        Elsewhere, as in `airflow dags test` or `reserialize`, they are brought up to date.
 
         Raises:
             StubsError: They are not there and cannot be written. Where they are another release's and cannot
                 be written, that is logged and they are used.
         """
-        if not self._stubs.is_complete(get_parsing_context().dag_id):
-            with self.lock():
-                bring_up_to_date(self._stubs, bundle=self.name)
+        dag_id = get_parsing_context().dag_id
+        complete = self._stubs.is_complete(dag_id)
+        if dag_id is None or not complete:
+            try:
+                with self.lock():
+                    bring_up_to_date(self._stubs, bundle=self.name)
+            except StubsError as error:
+                if not complete:
+                    raise
+                log.warning("stubs_not_refreshed", bundle=self.name, folder=error.folder, reason=error.reason)
         super().initialize()
 
     def refresh(self) -> None:
