@@ -226,7 +226,15 @@ def test_policies_are_shared_pickled_and_said_in_json() -> None:
 
 class Deferring(BaseOperator):
     def execute(self, context: Any) -> NoReturn:
+        if context.get("itself"):
+            raise TaskDeferred(trigger=None, method_name="done", timeout=context.get("own"))
         self.defer(trigger=None, method_name="done", timeout=context.get("own"))
+
+
+@pytest.fixture(autouse=True)
+def _one_process_a_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo at the end of a test what a worker's process keeps to its end."""
+    monkeypatch.setattr(TaskDeferred, "__init__", TaskDeferred.__init__)
 
 
 def held(limit: float | None, *, elapsed: float, **context: Any) -> tuple[Deferring, dict[str, Any]]:
@@ -252,8 +260,9 @@ def deferred_for(task: Deferring, context: Mapping[str, Any]) -> float | None:
 @pytest.mark.parametrize(
     ("own", "expected"), [(None, 60), (timedelta(seconds=20), 20), (20, 20), (0.5, 0.5), (900, 60)]
 )
-def test_a_deferral_lasts_no_longer_than_what_is_left(own: Any, expected: float) -> None:
-    task, context = held(100, elapsed=40, own=own)
+@pytest.mark.parametrize("itself", [False, True], ids=["defer()", "raises TaskDeferred"])
+def test_a_deferral_lasts_no_longer_than_what_is_left(own: Any, expected: float, *, itself: bool) -> None:
+    task, context = held(100, elapsed=40, own=own, itself=itself)
     assert deferred_for(task, context) == pytest.approx(expected, abs=5)
     assert task.execution_timeout is not None
     assert task.execution_timeout.total_seconds() == pytest.approx(60, abs=5)
@@ -271,6 +280,13 @@ def test_a_time_out_is_not_shortened_twice() -> None:
     hold_timeout(context)
     assert task.execution_timeout is not None
     assert task.execution_timeout.total_seconds() == pytest.approx(60, abs=5)
+    assert deferred_for(task, context) == pytest.approx(60, abs=5)
+
+
+def test_the_time_out_of_a_try_does_not_count_for_the_next() -> None:
+    held(10, elapsed=40)
+    task, context = held(100, elapsed=0)
+    assert deferred_for(task, context) == pytest.approx(100, abs=5)
 
 
 def test_a_rescheduled_sensor_has_its_time_out_from_its_first_look() -> None:
@@ -283,7 +299,6 @@ def test_a_task_without_time_out_is_left_alone() -> None:
     task, context = held(None, elapsed=40)
     assert task.execution_timeout is None
     assert deferred_for(task, context) is None
-    assert "defer" not in vars(task)
 
 
 def test_a_time_out_costs_an_empty_task_no_process() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def hold_timeout(context: Mapping[str, Any]) -> None:
     """Leave the task what is left of its `execution_timeout`, and let it defer for no longer.
 
     An `on_execute_callback`: it runs in the worker right before a task begins or resumes, when the alarm is
-    not yet set. It changes the worker's copy of the task only.
+    not yet set. It changes the worker's process, which runs nothing but this try, and its copy of the task.
 
     Args:
         context: Airflow's context of the task.
@@ -52,14 +53,29 @@ def hold_timeout(context: Mapping[str, Any]) -> None:
         return
     deadline = _begin(ti, context) + limit
 
-    def defer(*, timeout: timedelta | float | None = None, **kwargs: Any) -> Any:
-        left = max(deadline - datetime.now(UTC), timedelta(0))
-        own = timedelta(seconds=timeout) if isinstance(timeout, int | float) else timeout
-        return type(task).defer(task, timeout=left if own is None else min(own, left), **kwargs)
-
-    task.defer = defer
+    _bound_deferrals(deadline)
     # Airflow fails the task at once where nothing is left, and would take zero for no limit.
     task.execution_timeout = deadline - datetime.now(UTC) or timedelta(microseconds=-1)
+
+
+def _bound_deferrals(deadline: datetime) -> None:
+    """Have every deferral of this process end by a deadline.
+
+    It is the exception that knows: an operator may raise it without calling `defer`, and for an operator that
+    triggers a DAG run Airflow raises it after the operator has returned. (`dag.test()`, which runs many tasks
+    in one process, minds no time-outs of deferrals.)
+    """
+    from airflow.sdk.exceptions import TaskDeferred
+
+    plain = getattr(TaskDeferred.__init__, "__wrapped__", TaskDeferred.__init__)
+
+    @wraps(plain)
+    def bounded(self: TaskDeferred, *, timeout: timedelta | float | None = None, **kwargs: Any) -> None:
+        left = max(deadline - datetime.now(UTC), timedelta(0))
+        own = timedelta(seconds=timeout) if isinstance(timeout, int | float) else timeout
+        plain(self, timeout=left if own is None else min(own, left), **kwargs)
+
+    TaskDeferred.__init__ = bounded  # type: ignore[method-assign]
 
 
 def _begin(ti: Any, context: Mapping[str, Any]) -> datetime:
