@@ -492,6 +492,140 @@ def test_assets_that_airflow_refuses(config: dict[str, Any], asset: dict[str, An
     assert codes(config) == []
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_arguments_in_defaults_are_checked_whether_or_not_a_task_takes_them(
+    config: dict[str, Any], used: bool
+) -> None:
+    args = {"tabel": "a.b", "mode": "replase", "limits": {"rows": "many"}, "table": "staging.sale"}
+    config["defaults"] = {"operators": {"trial.load_file": {"args": args}}}
+    if used:
+        config["tasks"]["load"] = {"operator": "trial.load_file", "args": {"file": "../x"}}
+    place = "$.defaults.operators['trial.load_file'].args"
+    found = [(finding.code, finding.path, finding.suggestion) for finding in check(config).diagnostics()]
+    assert [each for each in found if each[1].startswith(place)] == [
+        ("WDF303", f"{place}.tabel", 'did you mean "table"?'),
+        ("WDF305", f"{place}.mode", 'did you mean "replace"?'),
+        ("WDF305", f"{place}.limits.rows", "write a whole number"),
+    ]
+    assert len(found) == 3 + used
+
+
+def test_arguments_in_defaults_need_not_be_all_there(config: dict[str, Any]) -> None:
+    operators = {
+        "trial.load_file": {"args": {"table": "staging.sale", "mode": None, "file": "beside_each.csv"}},
+        "trial.run_sql": {"args": {"sql": "select 1"}},
+        "trial.note": {"args": {"anything": 1, "retriesOfNote": 2}},
+        "windlass.no.such.Operator": {"args": {"x": 1}},
+    }
+    config["tasks"] = {"last": {"operator": "airflow.empty"}}
+    assert codes(config | {"defaults": {"operators": operators}}) == []
+
+
+def branch(choose: Any, *after: str) -> dict[str, Any]:
+    return {"operator": "airflow.branch", "args": {"choose": choose}, "depends_on": list(after)}
+
+
+@pytest.mark.parametrize(
+    ("choose", "expected"),
+    [
+        ("first", []),
+        (" last ", []),  # over the head of those between
+        ("['first', 'group']", []),
+        (["first", "{{ params.which }}", "group.inner"], []),
+        ("{{ 'nothing' }}", []),
+        ("None", []),
+        ("frist", [("", 'did you mean "first"?')]),
+        (["first", "other"], [("[1]", 'choose among what comes after it: "first", "group.deep"')]),
+        ("which", [("", 'let "which" depend on it')]),
+        ("['first'", [("", "write a task id, or an array of them")]),
+    ],
+)
+def test_a_branch_chooses_among_what_comes_after_it(
+    config: dict[str, Any], choose: Any, expected: list[tuple[str, str]]
+) -> None:
+    config["tasks"] = {
+        "before": after(),
+        "which": branch(choose, "before"),
+        "first": after("which"),
+        "group": {"tasks": {"inner": after(), "deep": after("inner")}, "depends_on": ["which"]},
+        "last": after("first", "group"),
+        "other": after("before"),
+    }
+    found = check(config).diagnostics()
+    place = "$.tasks.which.args.choose"
+    assert [(finding.code, finding.path) for finding in found] == [
+        ("WDF219", f"{place}{inside}") for inside, _ in expected
+    ]
+    assert all(told in str(one.suggestion) for one, (_, told) in zip(found, expected, strict=True))
+
+
+def test_a_branch_in_a_group_chooses_by_names_of_its_own(config: dict[str, Any]) -> None:
+    inside = {"which": branch("a"), "a": after("which"), "twin": {"tasks": {"a": after()}}}
+    config["tasks"] = {"group": {"tasks": inside}, "a": after("group"), "b": after("a")}
+    assert codes(config) == []
+    inside["which"] = branch(["b", "group.a", "twin"])
+    assert codes(config) == [("WDF219", "$.tasks.group.tasks.which.args.choose[2]")]
+    inside["which"] = {"operator": "airflow.branch", "expand": {"choose": ["a", "c"]}}
+    assert codes(config) == [("WDF219", "$.tasks.group.tasks.which.expand.choose[1]")]
+
+
+WAIT_CLASS = "airflow.providers.standard.sensors.external_task.ExternalTaskSensor"
+
+
+@pytest.mark.parametrize("operator", ["airflow.wait_for_dag", WAIT_CLASS])
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({}, "external_dag_id"),
+        ({"external_task_id": "wait"}, "external_task_id"),
+        ({"external_task_ids": ["before", "later"]}, "external_task_ids[1]"),
+        ({"external_task_group_id": "group"}, "external_task_group_id"),
+        ({"external_task_id": "before"}, None),
+        ({"external_dag_id": "sales_daily_load_v2"}, None),
+        ({"external_dag_id": "{{ dag.dag_id }}"}, None),
+        ({"allowed_states": ["running", "success"]}, None),
+    ],
+)
+def test_a_run_does_not_wait_for_its_own_end(
+    config: dict[str, Any], operator: str, more: dict[str, Any], place: str | None
+) -> None:
+    wait = {"operator": operator, "args": {"external_dag_id": "sales_daily_load_v1", **more}}
+    wait["depends_on"] = ["before"]
+    group = {"tasks": {"late": after("wait"), "early": after()}}
+    config["tasks"] = {"before": after(), "wait": wait, "later": after("wait"), "group": group}
+    assert codes(config) == ([("WDF220", f"$.tasks.wait.args.{place}")] if place else [])
+
+
+@pytest.mark.parametrize(("delta", "waits"), [("1d", False), ("0s", True), ("soon", False)])
+def test_a_run_may_wait_for_an_earlier_one(config: dict[str, Any], delta: str, waits: bool) -> None:
+    args = {"external_dag_id": "sales_daily_load_v1", "execution_delta": delta}
+    config["tasks"] = {"wait": {"operator": "airflow.wait_for_dag", "args": args}}
+    assert ("WDF220" in [code for code, _ in codes(config)]) is waits
+
+
+@pytest.mark.parametrize(
+    ("args", "more", "waits"),
+    [
+        ({"wait_for_completion": True}, {}, True),
+        ({"wait_for_completion": True}, {"depends_on": ["before"]}, False),  # may end the chain
+        ({"wait_for_completion": True, "allowed_states": ["queued"]}, {}, False),
+        ({"wait_for_completion": True, "skip_when_already_exists": True}, {}, False),
+        ({}, {}, False),
+        ({"wait_for_completion": True, "trigger_dag_id": "sales_daily_load_v2"}, {}, False),
+    ],
+)
+def test_a_run_does_not_wait_for_one_that_does_the_same(
+    config: dict[str, Any], args: dict[str, Any], more: dict[str, Any], waits: bool
+) -> None:
+    args = {"trigger_dag_id": "sales_daily_load_v1", **args}
+    again = {"operator": "airflow.trigger_dag", "args": args, **more}
+    config["tasks"] = {"before": after(), "again": again}
+    expected = [("WDF220", "$.tasks.again.args.trigger_dag_id")] if waits else []
+    assert codes(config) == expected
+    if "depends_on" in more:
+        assert codes(config | {"max_active_runs": 1}) == [("WDF220", "$.tasks.again.args.trigger_dag_id")]
+
+
 EMPTY_CLASS = "airflow.providers.standard.operators.empty.EmptyOperator"
 
 

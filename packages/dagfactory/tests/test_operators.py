@@ -232,7 +232,7 @@ def test_functions_are_called_by_path_and_conditions_end_a_path(
         },
         "list": {"operator": "airflow.python", "args": {"callable": f"{here}.noted", "op_args": [[1], [2]]}},
         "unsure": {"operator": "airflow.short_circuit", "args": {"condition": "{{ 'maybe' }}"}},
-        "astray": {"operator": "airflow.branch", "args": {"choose": "nowhere"}},
+        "astray": {"operator": "airflow.branch", "args": {"choose": "{{ 'nowhere' }}"}},
     }
     states = run(tasks, "sales_functions_v1", params={"n": 2})
     assert {name for name, state in states.items() if state == "skipped"} == {"y", "stopped", "after"}
@@ -271,7 +271,7 @@ def test_files_are_awaited_and_handed_on(run: Run, tmp_path: Path) -> None:
     [
         ({"operator": "airflow.branch"}, ("WDF305", "write either choose or callable")),
         (
-            {"operator": "airflow.branch", "args": {"choose": "a", "op_args": [1]}},
+            {"operator": "airflow.branch", "args": {"choose": "{{ 'a' }}", "op_args": [1]}},
             ("WDF305", "op_args and op_kwargs belong to callable; choose takes none"),
         ),
         (
@@ -308,6 +308,13 @@ def test_files_are_awaited_and_handed_on(run: Run, tmp_path: Path) -> None:
                     "or none to wait for the run"
                 ),
             ),
+        ),
+        *(
+            (
+                {"operator": "airflow.bash", "args": {"bash_command": "ls", "output_encoding": name}},
+                ("WDF305", '"output_encoding": there is no such encoding of text'),
+            )
+            for name in ("utf-9", "base64", "")
         ),
         (
             {"operator": "airflow.wait_until", "args": {"target_time": "noon"}},

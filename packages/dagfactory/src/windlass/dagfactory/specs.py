@@ -68,11 +68,21 @@ def _importable(path: str) -> str:
     return path
 
 
+def _encoding(name: str) -> str:
+    """Look an encoding of text up now: Python has codecs that are none."""
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError) as error:
+        raise PydanticCustomError("encoding", "there is no such encoding of text") from error
+    return name
+
+
 Seconds = Annotated[
     timedelta, BeforeValidator(_seconds, json_schema_input_type=Annotated[float, Field(gt=0)] | str)
 ]
 WholeSeconds = Annotated[Seconds, AfterValidator(lambda amount: max(1, int(amount.total_seconds())))]
 Moment = Annotated[str, AfterValidator(_moment)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
 Function = Annotated[str, AfterValidator(_importable)]
 RunState = Literal["success", "failed", "running", "queued"]
 TaskState = Literal[
@@ -103,7 +113,7 @@ class _Bash(_Parameters):
     skip_on_exit_code: int | list[int] | None = Field(
         default=99, description="Exit codes that skip the task rather than fail it."
     )
-    output_encoding: str = Field(default="utf-8", description="Encoding of what the commands print.")
+    output_encoding: Encoding = Field(default="utf-8", description="Encoding of what the commands print.")
 
 
 class _Arguments(_Parameters):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.dagfactory.checks.assets import check_assets
+from windlass.dagfactory.checks.branches import check_branches
 from windlass.dagfactory.checks.files import check_file
 from windlass.dagfactory.checks.graph import check_graph, edges_of
 from windlass.dagfactory.checks.jinja import check_jinja
@@ -23,6 +24,7 @@ from windlass.dagfactory.checks.params import check_params
 from windlass.dagfactory.checks.retry import check_retries
 from windlass.dagfactory.checks.schedule import check_schedule, zone
 from windlass.dagfactory.checks.secrets import check_secrets, redact
+from windlass.dagfactory.checks.selfwaits import check_self_waits
 from windlass.dagfactory.checks.tree import Tree
 from windlass.dagfactory.checks.use import Call, Calls, Use
 from windlass.dagfactory.diagnostics import Finding, JsonPath
@@ -55,10 +57,12 @@ def run_checks(
         check_schedule(data),
         check_names(data, tree, expected_id),
         check_retries(data, tree),
-        check_secrets(data),
+        check_secrets(data, folder),
         check_graph(tree, edges),
         check_lifecycle(data, tree, edges),
         check_outputs(data, tree, edges),
+        check_branches(data, tree, edges),
+        check_self_waits(data, tree, edges),
         check_assets(data, tree),
         check_params(data),
         check_jinja(data, tree, folder),
@@ -76,7 +80,7 @@ def run_checks(
 def _check_operators(
     data: Mapping[str, Any], tree: Tree, folder: Path, registry: Registry, calls: Calls
 ) -> list[Finding]:
-    findings = check_default_operators(data, registry)
+    findings = check_default_operators(data, tree, registry)
     _check_compensation(data, (), folder, registry, calls, findings)
     for node in tree.tasks():
         outcome = check_task(node, data, folder, registry)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from windlass.dagfactory.checks.tree import Node, Tree
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
 
-__all__ = ["Edge", "check_graph", "edges_of"]
+__all__ = ["Edge", "check_graph", "downstream_of", "edges_of"]
 
 _IN, _OUT = "\0in", "\0out"
 
@@ -55,7 +55,7 @@ def check_graph(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
     seen: set[tuple[str, str]] = set()
     for edge in edges:
         yield from _check_edge(edge, tree, seen)
-    yield from _check_cycles(tree, [edge for edge in edges if edge.target is not None])
+    yield from _check_cycles(tree, edges)
 
 
 def _references(node: Node) -> Iterator[tuple[str, str, JsonPath]]:
@@ -109,8 +109,40 @@ def _check_edge(edge: Edge, tree: Tree, seen: set[tuple[str, str]]) -> Iterator[
         seen.add((edge.source, target))
 
 
+def downstream_of(node_id: str, tree: Tree, edges: list[Edge]) -> set[str]:
+    """List the tasks that come after a task, at however many steps.
+
+    Args:
+        node_id: The task.
+        tree: The tasks and groups.
+        edges: Their dependencies.
+    """
+    after: dict[str, list[str]] = {}
+    for name, before in _upstream(tree, edges)[0].items():
+        for each in before:
+            after.setdefault(each, []).append(name)
+    found: set[str] = set()
+    pending = [node_id]
+    while pending:
+        fresh = set(after.get(pending.pop(), ())) - found
+        found |= fresh
+        pending.extend(fresh)
+    return {name for name in found if name in tree.nodes}
+
+
 def _check_cycles(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
-    """Find cycles where a group begins after what it depends on, and ends with the last of its tasks."""
+    upstream, places = _upstream(tree, edges)
+    order = {name: index for index, name in enumerate(upstream)}
+    for cycle in _cycles(upstream):
+        yield _cycle_finding(cycle, places, order)
+
+
+def _upstream(tree: Tree, edges: list[Edge]) -> tuple[dict[str, list[str]], dict[tuple[str, str], JsonPath]]:
+    """Tell what each task waits for: a group begins after what it depends on, and ends with its last task.
+
+    Returns:
+        What comes before each task, and before each group's begin and end; and where each of it is stated.
+    """
     grouped = any(node.is_group for node in tree.nodes.values())
     upstream: dict[str, list[str]] = {}
     for node in tree.nodes.values():
@@ -125,16 +157,16 @@ def _check_cycles(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
                 upstream[node.parent + _OUT].append(node.node_id + (_OUT if node.is_group else ""))
     places: dict[tuple[str, str], JsonPath] = {}
     for edge in edges:
-        source, target = edge.source, str(edge.target)
+        if edge.target is None:
+            continue
+        source, target = edge.source, edge.target
         if grouped:
             source += _IN if tree.nodes[source].is_group else ""
             target += _OUT if tree.nodes[target].is_group else ""
         if (source, target) not in places:
             places[source, target] = edge.path
             upstream[source].append(target)
-    order = {name: index for index, name in enumerate(upstream)}
-    for cycle in _cycles(upstream):
-        yield _cycle_finding(cycle, places, order)
+    return upstream, places
 
 
 def _cycles(upstream: Mapping[str, list[str]]) -> Iterator[list[str]]:

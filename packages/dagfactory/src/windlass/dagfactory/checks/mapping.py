@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from windlass.dagfactory.checks.parameters import (
@@ -22,7 +22,7 @@ from windlass.dagfactory.checks.use import Call, Output, Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
 from windlass.dagfactory.registry import OperatorSpec, file_parameters
 
-__all__ = ["check_mapped_spec", "check_mapping", "mapped_call"]
+__all__ = ["check_mapped_spec", "check_mapping", "convert", "field_name", "mapped_call"]
 
 _MANY = 1000
 
@@ -140,7 +140,7 @@ def mapped_call(use: Use, operator: str, model: type[BaseModel] | None, files: f
     if model is not None:
         arguments = dict(sorted(_coerced(model, use.args).items()))
         expand = {
-            _name(model, name): value
+            field_name(model, name): value
             if isinstance(value, Output)
             else [_coerced(model, {name: item}).popitem()[1] for item in value]
             for name, value in use.expand.items()
@@ -158,22 +158,32 @@ def _coerced(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any
         return validated(model.model_validate(values))
     except ValidationError:
         return {
-            _name(model, name): _convert(model, _name(model, name), value) for name, value in values.items()
+            field_name(model, name): convert(model, field_name(model, name), value)
+            for name, value in values.items()
         }
 
 
-def _name(model: type[BaseModel], key: str) -> str:
+def field_name(model: type[BaseModel], key: str) -> str:
+    """Tell by which name the model's code knows a parameter that a config names."""
     if key in model.model_fields:
         return key
     return next((name for name, info in model.model_fields.items() if info.alias == key), key)
 
 
-def _convert(model: type[BaseModel], name: str, value: Any) -> Any:
+def convert(model: type[BaseModel], name: str, value: Any) -> Any:
+    """Convert the value of one parameter as the model would.
+
+    Raises:
+        ValidationError: It does not fit.
+    """
     return _adapter(model, name).validate_python(value) if name in model.model_fields else value
 
 
 @cache
 def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
     info = model.model_fields[name]
-    annotation: Any = Annotated[info.annotation, info]
+    annotation: Any = info.annotation
+    told = [*info.metadata, *([Field(discriminator=info.discriminator)] if info.discriminator else [])]
+    for each in told:  # not the whole info: pydantic warns of an alias here
+        annotation = Annotated[annotation, each]
     return TypeAdapter(annotation)

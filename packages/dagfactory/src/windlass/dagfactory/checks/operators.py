@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from windlass.dagfactory.checks.mapping import check_mapped_spec, check_mapping, mapped_call
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from windlass.dagfactory.checks.mapping import (
+    check_mapped_spec,
+    check_mapping,
+    convert,
+    field_name,
+    mapped_call,
+)
 from windlass.dagfactory.checks.parameters import (
     Where,
     check_files,
     fits_spec,
     key_of,
     missing,
+    model_finding,
+    parameter_names,
     signature_findings,
+    unknown,
     validated,
 )
 from windlass.dagfactory.checks.scripts import BASH, check_scripts, rendered_by
-from windlass.dagfactory.checks.tree import Node
+from windlass.dagfactory.checks.tree import Node, Tree
 from windlass.dagfactory.checks.use import Call, Calls, Output, Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, value_at
 from windlass.dagfactory.errors import RegistryError, UnknownOperatorError
@@ -78,12 +91,27 @@ def operator_finding(error: RegistryError, path: JsonPath) -> Finding:
     return Finding(code, path, str(error), next(iter(error.suggestions), None))
 
 
-def check_default_operators(data: Mapping[str, Any], registry: Registry) -> list[Finding]:
-    """Check the operators for which there are defaults: those of an unknown name never apply."""
+def check_default_operators(data: Mapping[str, Any], tree: Tree, registry: Registry) -> list[Finding]:
+    """Check the operators for which there are defaults: those of an unknown name never apply.
+
+    Args with which no task of the config calls an operator are checked here; those of classes are not, for
+    which they would have to be imported.
+
+    Args:
+        data: The config.
+        tree: Its tasks.
+        registry: Where short names are looked up.
+    """
     defaults = data.get("defaults")
     operators = defaults.get("operators") if isinstance(defaults, dict) else None
     findings: list[Finding] = []
-    for name in operators if isinstance(operators, dict) else ():
+    if not isinstance(operators, dict):
+        return findings
+    used = {node.entry.get("operator") for node in tree.tasks()}
+    for name, settings in operators.items():
+        args = settings.get("args") if isinstance(settings, dict) else None
+        if args and isinstance(args, dict) and name not in used and name in registry.names():
+            findings += _check_default_args(name, args, registry)
         if name and not is_class_path(name) and name not in registry.names():
             try:
                 registry.get(name)
@@ -92,6 +120,28 @@ def check_default_operators(data: Mapping[str, Any], registry: Registry) -> list
                 suggestion = next(iter(error.suggestions), None)
                 findings.append(Finding(Code.UNKNOWN_OPERATOR, path, str(error), suggestion, at="key"))
     return findings
+
+
+def _check_default_args(name: str, args: Mapping[str, Any], registry: Registry) -> Iterator[Finding]:
+    path: JsonPath = ("defaults", "operators", name)
+    try:
+        model = registry.get(name).parameters
+    except RegistryError as error:
+        yield replace(operator_finding(error, path), at="key")
+        return
+    known = parameter_names(model)
+    where = _under((*path, "args"))
+    for key, value in args.items():
+        if key not in known:
+            if model.model_config.get("extra") != "allow":
+                yield unknown(key, known, where(key))
+        elif value is not None:
+            try:
+                convert(model, field_name(model, key), value)
+            except ValidationError as error:
+                for each in error.errors(include_url=False):
+                    located: ErrorDetails = {**each, "loc": (key, *each["loc"])}
+                    yield model_finding(located, model, args, where, path)
 
 
 def _use(node: Node, data: Mapping[str, Any]) -> Use | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from windlass.dagfactory.diagnostics import JsonPath
+from windlass.dagfactory.diagnostics import JsonPath, value_at
+from windlass.dagfactory.model import setting_origins
 from windlass.dagfactory.scope import Scope
 
 __all__ = ["Node", "Tree"]
@@ -30,6 +31,24 @@ class Node(NamedTuple):
     scope: Scope
     parent: str | None
     is_group: bool
+
+    def values(self, data: Mapping[str, Any], name: str) -> Iterator[tuple[Any, JsonPath]]:
+        """List what a parameter of a task's operator is given: by defaults, args, or mapping, and where.
+
+        Args:
+            data: The config.
+            name: The parameter.
+        """
+        path = setting_origins(data, self.path).get(("args", name))
+        if path is not None:
+            yield value_at(data, path), path
+        expand, rows = self.entry.get("expand"), self.entry.get("expand_kwargs")
+        listed = expand.get(name) if isinstance(expand, dict) else None
+        for index, value in enumerate(listed if isinstance(listed, list) else ()):
+            yield value, (*self.path, "expand", name, index)
+        for index, row in enumerate(rows if isinstance(rows, list) else ()):
+            if isinstance(row, dict) and name in row:
+                yield row[name], (*self.path, "expand_kwargs", index, name)
 
 
 @dataclass
@@ -82,6 +101,15 @@ class Tree:
                     yield ("defaults", "operators", name), value
         for node in self.tasks():
             yield node.path, node.entry
+
+    def members(self, node_id: str) -> set[str]:
+        """List the tasks of a group, of groups in it too; of a task itself."""
+        inside, pending = set(), [node_id]
+        while pending:
+            outer = pending.pop()
+            inside.add(outer)
+            pending.extend(node.node_id for node in self.nodes.values() if node.parent == outer)
+        return {name for name in inside if not self.nodes[name].is_group}
 
     def tasks(self) -> Iterator[Node]:
         """List the tasks, without groups."""
