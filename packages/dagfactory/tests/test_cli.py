@@ -104,6 +104,41 @@ def test_misuse_is_told_apart(arguments: list[str], tmp_path: Path, monkeypatch:
     assert "Traceback" not in result.stderr
 
 
+def test_defaults_that_no_config_is_below_of_are_checked(configs: Path) -> None:
+    (configs / "defaults.json").write_text('{"owner": "team"}')
+    shared = configs / "next" / "defaults.yaml"
+    shared.parent.mkdir()
+    shared.write_text("timezone: Europe/Berln\nownr: team\ncatchup: true\nschedule: '@daily'\n")
+    result = runner.invoke(app, ["validate", str(configs), "--json"])
+    assert result.exit_code == 1
+    found = {(one["code"], one["file"], one["line"]) for one in json.loads(result.stdout)}
+    assert found == {("WDF202", str(shared), 1), ("WDF101", str(shared), 2)}
+    assert result.stderr == "2 configs, 2 files of defaults, 4 tasks: 2 mistakes in 1 file\n"
+    shared.write_text("defaults: {operators: {trial.note: {args: {text: '{% include \"x\" %}{{ dss }}'}}}}\n")
+    for path in (shared, shared.parent):
+        result = runner.invoke(app, ["validate", str(path)])
+        assert (result.exit_code, result.stderr) == (
+            1,
+            "0 configs, 1 file of defaults, 0 tasks: 1 mistake in 1 file\n",
+        )
+        assert f"{shared}:1:" in result.stdout
+        assert "WDF704" in result.stdout
+    shared.write_text("defaults: {operators: {trial.load_file: {args: {tabel: a}}, trial.nte: {pool: a}}}\n")
+    result = runner.invoke(app, ["validate", str(shared), "--json"])
+    assert [one["code"] for one in json.loads(result.stdout)] == ["WDF303", "WDF301"]
+    shared.write_text("owner: team\n")
+    result = runner.invoke(app, ["validate", str(shared)])
+    assert (result.exit_code, result.stdout) == (0, "0 configs, 1 file of defaults, 0 tasks: fine\n")
+
+
+def test_the_name_of_a_path_that_is_not_there_is_suggested(configs: Path) -> None:
+    result = runner.invoke(app, ["validate", str(configs / "sales_daily_load_v1" / "dags.json")])
+    assert result.exit_code == 2
+    assert 'did you mean "dag.json"?' in result.stderr
+    result = runner.invoke(app, ["validate", str(configs / "nowhere" / "dag.json")])
+    assert (result.exit_code, "did you mean" in result.stderr) == (2, False)
+
+
 def test_a_config_whose_name_is_no_utf8_is_a_finding(configs: Path) -> None:
     (configs / "caf\udce9_daily_load_v1.dag.json").write_text("{}")
     result = runner.invoke(app, ["validate", str(configs), "--json"])

@@ -21,13 +21,13 @@ __all__ = ["CONTEXT_NAMES", "check_jinja"]
 _TEMPLATED = ("args", "expand", "expand_kwargs")
 
 
-def check_jinja(data: Mapping[str, Any], tree: Tree, folder: Path) -> Iterator[Finding]:
+def check_jinja(data: Mapping[str, Any], tree: Tree, folder: Path | None) -> Iterator[Finding]:
     """Check every template under args, expand and map_index_template, of notifiers and compensations too.
 
     Args:
         data: The config.
         tree: Its tasks.
-        folder: Its folder, where Airflow looks for what templates include.
+        folder: Its folder, where Airflow looks for what templates include; None for defaults of folders.
     """
     yield from _beside_args(data, (), folder)
     defaults = data.get("defaults")
@@ -45,7 +45,7 @@ def check_jinja(data: Mapping[str, Any], tree: Tree, folder: Path) -> Iterator[F
         yield from _beside_args(node.entry, node.path, folder)
 
 
-def _beside_args(entry: Mapping[str, Any], path: JsonPath, folder: Path) -> Iterator[Finding]:
+def _beside_args(entry: Mapping[str, Any], path: JsonPath, folder: Path | None) -> Iterator[Finding]:
     compensate, notify = entry.get("compensate"), entry.get("notify")
     if isinstance(compensate, dict):
         where = (*path, "compensate", "args")
@@ -57,7 +57,7 @@ def _beside_args(entry: Mapping[str, Any], path: JsonPath, folder: Path) -> Iter
 
 
 def _walk(
-    value: Any, path: JsonPath, folder: Path, names: frozenset[str] = CONTEXT_NAMES
+    value: Any, path: JsonPath, folder: Path | None, names: frozenset[str] = CONTEXT_NAMES
 ) -> Iterator[Finding]:
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -67,5 +67,5 @@ def _walk(
             yield from _walk(inner, (*path, index), folder, names)
     elif isinstance(value, str) and is_template(value):
         yield from template_findings(value, path, names)
-        if "{%" in value:
+        if "{%" in value and folder is not None:
             yield from RenderedFiles(folder, path).of_template(value, names)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from windlass.dagfactory.diagnostics import Diagnostic
-from windlass.dagfactory.discovery import ConfigFile, Unreadable, absolute, discover
+from windlass.dagfactory.diagnostics import Diagnostic, did_you_mean
+from windlass.dagfactory.discovery import DEFAULTS_NAMES, ConfigFile, Unreadable, absolute, discover
 
-__all__ = ["FAILURE", "MISUSE", "count", "fail", "find_configs", "misuse", "progress", "write"]
+__all__ = ["FAILURE", "MISUSE", "Found", "count", "fail", "find_configs", "misuse", "progress", "write"]
 
 FAILURE, MISUSE = 1, 2
 
@@ -50,17 +51,31 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def find_configs(
-    paths: Sequence[Path], *, root: Path | None = None
-) -> tuple[list[ConfigFile], list[Diagnostic]]:
-    """Find the configs that paths name, each once, and what could not be read on the way.
+@dataclass
+class Found:
+    """What paths lead to.
+
+    Attributes:
+        configs: Configs, each once.
+        defaults: Files of folders' defaults, each once.
+        diagnostics: What could not be read on the way.
+    """
+
+    configs: list[ConfigFile] = field(default_factory=list)
+    defaults: list[ConfigFile] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+
+def find_configs(paths: Sequence[Path], *, root: Path | None = None) -> Found:
+    """Find the configs that paths name, the defaults beside them, and what could not be read on the way.
 
     Args:
-        paths: Config files, or folders that are searched; one that is not there ends the command as misuse.
+        paths: Files, or folders that are searched; one that is not there ends the command as misuse.
         root: Folder from which on down folders' defaults count; by default the current one for what is below
             it, else the folder that is named or holds the file that is.
     """
-    files: dict[str, ConfigFile] = {}
+    configs: dict[str, ConfigFile] = {}
+    defaults: dict[str, ConfigFile] = {}
     diagnostics: list[Diagnostic] = []
     for path in paths:
         top = _root(path, root)
@@ -72,13 +87,26 @@ def find_configs(
                 continue
             diagnostics.extend(problem.diagnostic(path) for problem in found.unreadable)
             for file in found.configs:
-                files.setdefault(file.path, ConfigFile((path / file.name).as_posix(), file.path, top))
+                configs.setdefault(file.path, ConfigFile((path / file.name).as_posix(), file.path, top))
+            for name in found.defaults:
+                shared = ConfigFile.at(path / name, root=top)
+                defaults.setdefault(shared.path, shared)
         elif path.exists() or path.is_symlink():
             file = ConfigFile.at(path, root=top)
-            files.setdefault(file.path, file)
+            (defaults if path.name in DEFAULTS_NAMES else configs).setdefault(file.path, file)
         else:
-            misuse(f"there is no {path}")
-    return list(files.values()), diagnostics
+            misuse(f"there is no {path}{_near(path)}")
+    return Found(list(configs.values()), list(defaults.values()), diagnostics)
+
+
+def _near(path: Path) -> str:
+    """Suggest what is there in place of a path that is not."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return ""
+    near = did_you_mean(path.name, names)
+    return f"; {near}" if near else ""
 
 
 def _root(path: Path, root: Path | None) -> str:

@@ -50,7 +50,7 @@ def explain(
     from windlass.dagfactory.explain import explain as explain_config
     from windlass.dagfactory.explain import matching
 
-    files, _ = find_configs([config], root=root)
+    files = find_configs([config], root=root).configs
     if len(files) != 1:
         misuse(f"{config} holds {count(len(files), 'config')}: name one")
     with redirect_stdout(sys.stderr):  # operator modules may print when they are imported

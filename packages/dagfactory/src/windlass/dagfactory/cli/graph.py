@@ -54,12 +54,13 @@ def graph(
 
     if out is not None and out.suffix.lower() in _OTHERS and picture is Picture.SVG and not as_json:
         misuse(f"{out} would hold SVG: name an .svg file, or write --format mermaid for Mermaid")
-    files, unreadable = find_configs([config], root=root)
+    given = find_configs([config], root=root)
+    files = given.configs
     if len(files) != 1:
         misuse(f"{config} holds {count(len(files), 'config')}: name one")
     with redirect_stdout(sys.stderr):  # operator modules may print when they are imported
         [analysis], found = validate_configs(files)
-    diagnostics = [*unreadable, *found]
+    diagnostics = [*given.diagnostics, *found]
     if diagnostics:
         typer.echo(render_text(diagnostics, colour=sys.stderr.isatty()), err=True)
     if not isinstance(analysis.document.data, dict):

@@ -142,7 +142,7 @@ def _check(pipeline: Pipeline) -> bool:
     from windlass.dagfactory.validation import validate_configs
 
     with redirect_stdout(sys.stderr):
-        diagnostics = validate_configs(find_configs([pipeline.config])[0])[1]
+        diagnostics = validate_configs(find_configs([pipeline.config]).configs)[1]
     if diagnostics:
         typer.echo(render_text(diagnostics, colour=sys.stderr.isatty()), err=True)
         progress("the options above do not make a valid config: correct them in the file")

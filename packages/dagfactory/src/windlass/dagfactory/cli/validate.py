@@ -32,7 +32,9 @@ class Format(StrEnum):
 def validate(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Config files, or folders that are searched for them.", metavar="PATH…"),
+        typer.Argument(
+            help="Configs, files of defaults, or folders that are searched for both.", metavar="PATH…"
+        ),
     ],
     output: Annotated[Format, typer.Option("--format", help="How mistakes are printed.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -44,21 +46,25 @@ def validate(
         ),
     ] = None,
 ) -> None:
-    """Find every mistake in all configs, without running anything.
+    """Find every mistake in all configs and folders' defaults, without running anything.
 
     Example: windlass-dags validate dags --format sarif > dags.sarif
     """
+    from windlass.dagfactory.cli.defaults import check_alone
     from windlass.dagfactory.validation import validate_configs
 
     output = Format.JSON if as_json else output
     with redirect_stdout(sys.stderr):  # operator modules may print when they are imported
-        files, diagnostics = find_configs(paths, root=root)
-        analyses, found = validate_configs(files)
-        diagnostics.extend(found)
-    if not files and not diagnostics:
+        found = find_configs(paths, root=root)
+        analyses, diagnostics = validate_configs(found.configs)
+        shared = {layer.path for analysis in analyses for layer in analysis.resolved.layers[:-1]}
+        alone = [file for file in found.defaults if file.path not in shared]
+        diagnostics = list(dict.fromkeys([*found.diagnostics, *diagnostics, *check_alone(alone)]))
+    if not (found.configs or found.defaults or diagnostics):
         misuse(f"no config below {', '.join(map(str, paths))}: configs are called dag.json or NAME.dag.json")
     print_diagnostics(diagnostics, output)
-    typer.echo(_summary(analyses, diagnostics), err=output is not Format.TEXT or bool(diagnostics))
+    summary = _summary(analyses, len(shared) + len(alone), diagnostics)
+    typer.echo(summary, err=output is not Format.TEXT or bool(diagnostics))
     raise typer.Exit(1 if any(diagnostic.severity == "error" for diagnostic in diagnostics) else 0)
 
 
@@ -76,9 +82,10 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], output: Format) -> None
         typer.echo(render_text(diagnostics, colour=sys.stdout.isatty()))
 
 
-def _summary(analyses: Sequence[Analysis], diagnostics: Sequence[Diagnostic]) -> str:
+def _summary(analyses: Sequence[Analysis], defaults: int, diagnostics: Sequence[Diagnostic]) -> str:
     tasks = sum(_tasks(analysis) for analysis in analyses)
-    counted = f"{count(len(analyses), 'config')}, {count(tasks, 'task')}"
+    shared = f", {count(defaults, 'file')} of defaults" if defaults else ""
+    counted = f"{count(len(analyses), 'config')}{shared}, {count(tasks, 'task')}"
     if not diagnostics:
         return f"{counted}: fine"
     broken = len({diagnostic.file for diagnostic in diagnostics})
