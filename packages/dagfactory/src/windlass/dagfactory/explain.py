@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from windlass.dagfactory.analysis import Analysis
-from windlass.dagfactory.diagnostics import CODES, Finding, JsonPath, json_path, value_at
+from windlass.dagfactory.checks.secrets import check_secrets
+from windlass.dagfactory.diagnostics import JsonPath, json_path, value_at
 from windlass.dagfactory.model import DagConfig, setting_origins
+from windlass.dagfactory.secrets import HIDDEN, hide
 
 __all__ = ["Origin", "explain", "matching"]
 
 _RETRY_DEFAULTS = {"delay": "5m", "multiplier": 1, "jitter": True}
 _TASK_DEFAULTS = {"trigger_rule": "all_success"}
 _NOT_SHOWN = ("$schema", "defaults", "tasks")
-_SECRET = "(secret)"  # noqa: S105 - what is shown in place of one
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,7 @@ class _Explainer:
     def __init__(self, analysis: Analysis) -> None:
         self.resolved = analysis.resolved
         self.data = analysis.data
-        findings: list[Finding] = [*analysis.findings]
-        for layer in self.resolved.layers:
-            findings.extend(layer.findings)
-        self.secrets = {finding.path for finding in findings if not CODES[finding.code].quotes_source}
+        self.secrets = {finding.path for finding in check_secrets(self.data) if finding.at == "value"}
 
     def run(self) -> Iterator[Origin]:
         for key, value in self.data.items():
@@ -126,7 +124,7 @@ class _Explainer:
             defaults |= {("retry", name): value for name, value in _RETRY_DEFAULTS.items()}
         for inside, value in defaults.items():
             if inside not in merged:
-                yield Origin(json_path((*path, *inside)), value, "windlass")
+                yield Origin(_shown((*path, *inside)), value, "windlass")
 
     def leaves(self, value: Any, path: JsonPath, source: JsonPath) -> Iterator[Origin]:
         """Explain a value, or what is inside it: where it holds, and where it stands in the merged data."""
@@ -139,12 +137,16 @@ class _Explainer:
         own = layer is self.resolved.layers[-1]
         hidden = any(source[: len(secret)] == secret for secret in self.secrets)
         yield Origin(
-            json_path(path),
-            _SECRET if hidden else value,
+            _shown(path),
+            HIDDEN if hidden else value,
             "config" if own else "folder",
             layer.name,
             line,
             column,
-            None if path == source else json_path(source),
+            None if path == source else _shown(source),
             layer.used.get(source, ()),
         )
+
+
+def _shown(path: JsonPath) -> str:
+    return hide(json_path(path))

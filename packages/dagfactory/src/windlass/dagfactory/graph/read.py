@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from windlass.dagfactory.scope import Scope
+from windlass.dagfactory.secrets import hide
 
 __all__ = ["Edge", "Graph", "Node", "read_graph"]
 
@@ -113,7 +114,29 @@ def read_graph(data: Mapping[str, Any]) -> Graph:
             if source != node.id:
                 edges[source, node.id] = Edge(source, node.id, kind)
     graph.edges = list(edges.values())
-    return graph
+    return _without_secrets(graph)
+
+
+def _without_secrets(graph: Graph) -> Graph:
+    """Leave out of all texts what looks like a secret; ids stay unique."""
+    ids: dict[str | None, str | None] = {None: None}
+    shown = Graph(hide(graph.title), hide(graph.subtitle))
+    for node in graph.nodes.values():
+        node_id = hide(node.id)
+        while node_id in shown.nodes:
+            node_id += "'"
+        ids[node.id] = node_id
+        shown.nodes[node_id] = replace(
+            node,
+            id=node_id,
+            name=hide(node.name),
+            parent=ids[node.parent],
+            operator=hide(node.operator),
+            trigger_rule=node.trigger_rule and hide(node.trigger_rule),
+            tooltip=hide(node.tooltip, prose=True),
+        )
+    shown.edges = [Edge(str(ids[edge.source]), str(ids[edge.target]), edge.kind) for edge in graph.edges]
+    return shown
 
 
 @dataclass

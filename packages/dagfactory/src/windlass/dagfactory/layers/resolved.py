@@ -14,12 +14,9 @@ from windlass.dagfactory.layers.chain import Chain
 from windlass.dagfactory.layers.layer import Layer, make_layer
 from windlass.dagfactory.layers.merge import merge
 from windlass.dagfactory.layers.variables import declared_names, raw_offset
-from windlass.dagfactory.secrets import hide_known
+from windlass.dagfactory.secrets import TELLING, hide_known, written
 
 __all__ = ["Resolved", "resolve"]
-
-_TELLING = 8
-"""From how many characters on a secret is taken out of what is said of other places too."""
 
 
 @dataclass(frozen=True)
@@ -98,26 +95,26 @@ class _Secrets:
     """
 
     def __init__(self, resolved: Resolved, findings: Sequence[Finding]) -> None:
-        self._at: list[tuple[JsonPath, str]] = []
-        for data, found in [
-            (resolved.data, findings),
-            *((layer.data, layer.findings) for layer in resolved.layers),
-        ]:
-            self._at += [(each.path, text) for each in found if (text := _secret_of(each, data))]
-        texts = [
-            layer.document.text[slice(*place)]
-            for layer in resolved.layers
-            for place in layer.document.secrets
+        layers = resolved.layers
+        by_data = [(resolved.data, findings), *((layer.data, layer.findings) for layer in layers)]
+        self._at = [
+            (found.path, secret)
+            for data, some in by_data
+            for found in some
+            if (secret := _secret_of(found, data)) is not None
         ]
-        texts += [text for _, text in self._at]
-        self._telling = sorted({text for text in texts if len(text) >= _TELLING}, key=len, reverse=True)
+        secrets = {secret for _, secret in self._at}
+        secrets.update(layer.document.text[slice(*at)] for layer in layers for at in layer.document.secrets)
+        said = "\n".join(f"{found.message}\n{found.suggestion}" for _, some in by_data for found in some)
+        forms = {form for secret in secrets if len(secret) >= TELLING for form in written(secret)}
+        self._telling = sorted((form for form in forms if form in said), key=len, reverse=True)
 
     def left_out_of(self, finding: Finding) -> Finding:
         """Take the secrets out of what is said of a mistake; short ones of what is said of the same value."""
         if not CODES[finding.code].quotes_source or not (self._at or self._telling):
             return finding
-        near = [text for path, text in self._at if path[: len(finding.path)] == finding.path]
-        known = [*self._telling, *near]
+        near = [secret for path, secret in self._at if path[: len(finding.path)] == finding.path]
+        known = [*self._telling, *(form for secret in near for form in written(secret))]
         message = hide_known(finding.message, known)
         suggestion = finding.suggestion and hide_known(finding.suggestion, known)
         return replace(finding, message=message, suggestion=suggestion)

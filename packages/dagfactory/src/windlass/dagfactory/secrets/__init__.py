@@ -5,12 +5,13 @@ Looking whether there may be any is cheap; what finds them is imported when ther
 
 from __future__ import annotations
 
-from windlass.dagfactory.secrets.hide import HIDDEN, hide, hide_known, secret_places
+from windlass.dagfactory.secrets.hide import HIDDEN, TELLING, hide, hide_known, secret_places, written
 from windlass.dagfactory.secrets.hints import hints_in, hints_of, may_hold, searcher
 from windlass.dagfactory.secrets.literals import is_literal, names_secret
 
 __all__ = [
     "HIDDEN",
+    "TELLING",
     "hide",
     "hide_known",
     "hints_in",
@@ -20,4 +21,5 @@ __all__ = [
     "names_secret",
     "searcher",
     "secret_places",
+    "written",
 ]

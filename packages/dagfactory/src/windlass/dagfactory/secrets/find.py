@@ -12,12 +12,8 @@ from windlass.dagfactory.secrets.tokens import find_tokens
 
 __all__ = ["find_secrets", "find_values"]
 
-_VALUE = re.compile(
-    r"""(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{0,80})\\?["']?\s*[:=]\s*
-    (?: [|>][-+\d]{0,2}[ \t]*\r?\n\s* )?
-    (?P<value>"(?:[^"\\\n]|\\.)*"? | '[^'\n]*'? | [^\n,}\]]+)""",
-    re.VERBOSE,
-)
+_NAME = re.compile(r"""(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{0,80})\\?["']?\s*[:=]\s*(?:[|>][-+\d]{0,2}\s*)?""")
+_VALUE = re.compile(r""""(?:[^"\\\n]|\\.){0,2000}"?|'[^'\n]{0,2000}'?|[^\n,}\]]{1,2000}""")
 
 
 def find_secrets(text: str, *, prose: bool = False) -> list[Secret]:
@@ -40,10 +36,11 @@ def find_secrets(text: str, *, prose: bool = False) -> list[Secret]:
 
 def find_values(text: str) -> Iterator[tuple[int, int]]:
     """Find what stands after names of secrets in JSON or YAML, malformed as it may be."""
-    for found in _VALUE.finditer(text):
-        if names_secret(found["name"]):
-            value = found["value"].strip()
+    for named in _NAME.finditer(text):
+        if names_secret(named["name"]):
+            found = _VALUE.match(text, named.end())
+            value = found.group().rstrip() if found else ""
             if is_literal(value):
-                start, end = found.span("value")
-                quotes = found["value"][:1] in ('"', "'")
-                yield start + quotes, max(start + quotes + 1, end - (quotes and value[-1:] == value[:1]))
+                start, quote = named.end(), value[0] if value[0] in "\"'" else ""
+                closed = bool(quote) and len(value) > 1 and value.endswith(quote)
+                yield start + len(quote), start + len(value) - closed

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 
 from windlass.dagfactory.secrets.hints import hints_in
 
-__all__ = ["HIDDEN", "hide", "hide_known", "secret_places"]
+__all__ = ["HIDDEN", "TELLING", "hide", "hide_known", "secret_places", "written"]
 
 HIDDEN = "(secret)"
 """What is shown in place of one."""
+TELLING = 8
+"""From how many characters on a secret is told from other words."""
 
 
 def hide(text: str, *, prose: bool = False) -> str:
@@ -32,11 +35,18 @@ def hide(text: str, *, prose: bool = False) -> str:
     return "".join([*parts, text[at:]])
 
 
+def written(secret: str) -> set[str]:
+    """List how a message may quote a secret: as it is or escaped."""
+    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
+
+
 def hide_known(text: str, known: Iterable[str]) -> str:
-    """Put `(secret)` in place of secrets that are known, as they are or escaped."""
+    """Put `(secret)` in place of secrets that are known; of short ones where they are words of their own."""
     for secret in known:
-        for written in {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}:
-            text = text.replace(written, HIDDEN)
+        if len(secret) >= TELLING:
+            text = text.replace(secret, HIDDEN)
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
     return text
 
 

@@ -15,7 +15,7 @@ _SHAPES = {
     "an AWS access key": (("AKIA", "ASIA"), r"(?<![A-Za-z0-9])A[KS]IA[0-9A-Z]{16}(?![A-Za-z0-9])"),
     "a GitHub token": (
         ("gh", "github_pat_"),
-        r"(?<![A-Za-z0-9_])(?:gh[opusr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})",
+        r"(?<![A-Za-z0-9_])(?:gh[opusr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{22,255})",
     ),
     "a GitLab token": (("glpat-",), r"(?<![\w-])glpat-[\w-]{20,64}"),
     "a Slack token": (("xox",), r"(?<![\w-])xox[abeoprs]-[A-Za-z0-9-]{10,250}"),
@@ -37,7 +37,13 @@ _SHAPES = {
         r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+",
     ),
 }
-_PATTERNS = {kind: (hints, re.compile(pattern)) for kind, (hints, pattern) in _SHAPES.items()}
+_PATTERNS = {
+    kind: (
+        hints,
+        re.compile(re.sub(r"\A(\(\?<![^)]*\))", r"(?:\1|(?<=\\\\[nrt]))", pattern)),
+    )  # after an escape too
+    for kind, (hints, pattern) in _SHAPES.items()
+}
 _PASSWORD_IN_URL = re.compile(
     r"""\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:"]{0,250}:(?P<secret>(?:\{\{.{0,200}?\}\}|[^\s/"]){1,1000})@""",
     re.IGNORECASE,
