@@ -43,6 +43,38 @@ def found(**more: Any) -> list[tuple[str, tuple[str | int, ...], str | None]]:
         ),
         ({"max_active_runs": "3"}, ("WDF103", ("max_active_runs",), "write 3, without quotes")),
         ({"tags": "a"}, ("WDF103", ("tags",), 'write ["a"]')),
+        (
+            {"access_control": {"Viewer": ["can_raed"]}},
+            ("WDF104", ("access_control", "Viewer", 0), 'did you mean "can_read"?'),
+        ),
+        (
+            {"access_control": {"Viewer": {"DAG Runs": ["can_edit"]}}},
+            (
+                "WDF104",
+                ("access_control", "Viewer", "DAG Runs", 0),
+                'did you mean "can_read"?',
+            ),
+        ),
+        (
+            {"access_control": {"Viewer": {"Dags": ["can_read"]}}},
+            ("WDF101", ("access_control", "Viewer", "Dags"), 'did you mean "DAGs"?'),
+        ),
+        (
+            {"access_control": {"Viewer": "can_read"}},
+            (
+                "WDF103",
+                ("access_control", "Viewer"),
+                "write an array of what the role may do, or an object with DAGs and DAG Runs",
+            ),
+        ),
+        ({"access_control": ["Viewer"]}, ("WDF103", ("access_control",), 'write {"Viewer": ["can_read"]}')),
+        *(
+            (
+                {"defaults": {"run_as_user": user}},
+                ("WDF104", ("defaults", "run_as_user"), "write the name of a user of the workers' machine"),
+            )
+            for user in ("-i", "a b", "a:b", "a\nb")
+        ),
         ({"schema_version": True}, ("WDF103", ("schema_version",), "write 1")),
         ({"schema_version": 1.0}, ("WDF103", ("schema_version",), "write 1")),
         ({"schema_version": "1"}, ("WDF103", ("schema_version",), "write 1")),
@@ -52,6 +84,13 @@ def found(**more: Any) -> list[tuple[str, tuple[str | int, ...], str | None]]:
 )
 def test_a_mistake_in_an_alternative_stands_where_it_was_written(more: dict[str, Any], expected: Any) -> None:
     assert found(**more) == [expected]
+
+
+@pytest.mark.parametrize("user", ["etl", "svc_etl$", "#1001", "etl.batch-1", "ETL\\etl", "etl@example.org"])
+def test_users_are_named_as_sudo_names_them(user: str) -> None:
+    task = {"operator": "x", "run_as_user": user}
+    config = DagConfig.model_validate({"dag_id": "d", "tasks": {"a": task}})
+    assert SettingsMerger(config).of(config.tasks["a"])["run_as_user"] == user  # type: ignore[arg-type]
 
 
 def test_settings_and_their_origins_agree() -> None:

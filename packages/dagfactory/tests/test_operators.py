@@ -381,3 +381,32 @@ def test_durations_reach_operators_as_they_take_them(
         1,
         True,
     )
+
+
+@pytest.mark.filterwarnings("ignore:The airflow.security.permissions module is deprecated")
+def test_access_and_users_reach_airflow_as_it_takes_them(
+    tmp_path: Path, write_config: Callable[..., Path]
+) -> None:
+    from airflow.serialization.serialized_objects import BaseSerialization, DagSerialization
+
+    def serialized(access: dict[str, Any]) -> Any:
+        config = {
+            "dag_id": "sales_daily_load_v1",
+            "access_control": access,
+            "defaults": {"run_as_user": "etl"},
+            "tasks": {"t": note(), "u": note(run_as_user=None)},
+        }
+        dag = build_dag(analyse(ConfigFile.at(write_config(tmp_path, config))))
+        assert {task.task_id: task.run_as_user for task in dag.tasks} == {"t": "etl", "u": None}
+        return DagSerialization.to_dict(dag)["dag"]["access_control"]
+
+    runs = {"DAGs": ["can_read"], "DAG Runs": ["can_read", "can_create"]}
+    one = serialized({"Viewer": ["can_read", "can_edit"], "Sales": runs})
+    other = serialized(
+        {"Sales": dict(reversed(runs.items())), "Viewer": ["can_edit", "can_read", "can_edit"]}
+    )
+    assert one == other
+    assert BaseSerialization.deserialize(one) == {
+        "Viewer": {"DAGs": {"can_read", "can_edit"}},
+        "Sales": {"DAGs": {"can_read"}, "DAG Runs": {"can_read", "can_create"}},
+    }

@@ -64,6 +64,7 @@ _SAME_BESIDE_ARGS = frozenset(
         "pool_slots",
         "priority_weight",
         "queue",
+        "run_as_user",
         "task_display_name",
         "trigger_rule",
         "wait_for_downstream",

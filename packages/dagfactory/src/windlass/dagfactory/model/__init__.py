@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from windlass.dagfactory.model.access import AccessConfig, granted
 from windlass.dagfactory.model.assets import (
     AliasConfig,
     AllAssetsConfig,
@@ -29,6 +30,7 @@ from windlass.dagfactory.model.walk import FoundTask, walk_tasks
 
 __all__ = [
     "SETTINGS",
+    "AccessConfig",
     "AliasConfig",
     "AllAssetsConfig",
     "AnyAssetConfig",
@@ -52,6 +54,7 @@ __all__ = [
     "TeardownConfig",
     "TimetableConfig",
     "TriggerRule",
+    "granted",
     "known_keys",
     "literal_hint",
     "model_findings",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from windlass.dagfactory.model.access import AccessControl
 from windlass.dagfactory.model.assets import Schedule
 from windlass.dagfactory.model.base import Count, Name, Strict, Tag, Text
 from windlass.dagfactory.model.settings import CompensateConfig, DagNotifyConfig, DefaultsConfig
@@ -74,6 +75,11 @@ class DagConfig(Strict):
     owner: Name | None = Field(default=None, description="Who is responsible for its tasks.")
     owner_links: dict[Name, Link] = Field(
         default_factory=dict, description="A link, http or mailto, for each owner."
+    )
+    access_control: AccessControl | None = Field(
+        default=None,
+        description="What each role may do with the DAG, where Airflow's auth manager is FAB; by default what "
+        "the role may do with all.",
     )
     params: dict[str, Any] = Field(
         default_factory=dict,

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean, value_at
+from windlass.dagfactory.model.access import AccessConfig
 from windlass.dagfactory.model.assets import (
     AliasConfig,
     AllAssetsConfig,
@@ -49,6 +50,7 @@ _KINDS = {
     "inlet_type": "an object that names an asset",
     "mapped_type": 'an array, or {"output_of": "task"}',
     "teardown_type": "an array of setup tasks, or an object with setups",
+    "access_type": "an array of what the role may do, or an object with DAGs and DAG Runs",
 }
 # The keys of which an object must have one, where that one tells what the object is.
 _ALTERNATIVES = {
@@ -63,10 +65,12 @@ _EXAMPLES = {
     "notify": '{"on_failure": [{"notifier": "log"}]}',
     "on_failure": '[{"notifier": "log"}]',
     "compensate": '{"operator": "airflow.bash", "args": {"bash_command": "…"}}',
+    "access_control": '{"Viewer": ["can_read"]}',
     "expand": '{"bash_command": ["echo 1", "echo 2"]}',
     "defaults": '{"timeout": "10m"}',
 }
 _ALLOWED = {
+    "user": "write the name of a user of the workers' machine",
     "link": 'write a link such as "https://example.org/team" or "mailto:team@example.org"',
     "string_pattern_mismatch": "write package.module.Class",
     "too_short": "remove the key, or write what belongs there",
@@ -77,6 +81,7 @@ _BRANCHES: dict[str, type[BaseModel]] = {
     branch("group"): GroupConfig,
     branch("output"): OutputOf,
     branch("teardown"): TeardownConfig,
+    branch("access"): AccessConfig,
     branch("asset"): AssetConfig,
     branch("alias"): AliasConfig,
     branch("any"): AnyAssetConfig,

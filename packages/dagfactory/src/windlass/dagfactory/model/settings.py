@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from windlass.dagfactory.model.base import ClassPath, Count, Name, Strict
+from windlass.dagfactory.model.base import ClassPath, Count, Name, Strict, UserName
 from windlass.dagfactory.values import Duration, PositiveDuration
 
 __all__ = [
@@ -135,6 +135,9 @@ class TaskSettings(Strict):
     )
     do_xcom_push: bool | None = Field(default=None, description="Whether its return value is kept as XCom.")
     executor: Name | None = Field(default=None, description="Executor that runs it, by name or alias.")
+    run_as_user: UserName | None = Field(
+        default=None, description="User of the worker's machine that it runs as, by sudo."
+    )
     owner: Name | None = Field(default=None, description="Who is responsible; the DAG's owner by default.")
     notify: TaskNotifyConfig | None = Field(default=None, description="Who is told of what happens to it.")
 

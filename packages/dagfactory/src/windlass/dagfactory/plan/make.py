@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 from windlass.dagfactory.checks import is_file_name
 from windlass.dagfactory.checks.params import is_param_schema, ordered_params
 from windlass.dagfactory.docs import default_doc
-from windlass.dagfactory.model import DagConfig, EveryConfig, GroupConfig, TaskConfig, TeardownConfig
+from windlass.dagfactory.model import (
+    DagConfig,
+    EveryConfig,
+    GroupConfig,
+    TaskConfig,
+    TeardownConfig,
+    granted,
+)
 from windlass.dagfactory.plan.model import (
     Call,
     DagPlan,
@@ -81,6 +88,8 @@ def _dag_arguments(config: DagConfig, analysis: Analysis) -> dict[str, Any]:
         "doc_md": _doc(config, analysis),
     }
     arguments.update(_said(config, _OF_THE_DAG))
+    if config.access_control is not None:
+        arguments["access_control"] = granted(config.access_control)
     return arguments
 
 
