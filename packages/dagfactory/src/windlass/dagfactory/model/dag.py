@@ -78,8 +78,8 @@ class DagConfig(Strict):
     )
     access_control: AccessControl | None = Field(
         default=None,
-        description="What each role may do with the DAG, where Airflow's auth manager is FAB; by default what "
-        "the role may do with all.",
+        description="What each role may do with the DAG, where Airflow's auth manager is FAB; by default "
+        "what the role may do with all.",
     )
     params: dict[str, Any] = Field(
         default_factory=dict,

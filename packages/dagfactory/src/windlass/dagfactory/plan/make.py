@@ -81,7 +81,7 @@ def make_plan(analysis: Analysis) -> DagPlan:
 
 
 def _dag_arguments(config: DagConfig, analysis: Analysis) -> dict[str, Any]:
-    arguments = {
+    arguments: dict[str, Any] = {
         "description": config.description,
         "catchup": config.catchup,
         "tags": config.tags,
