@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,9 @@ def test_the_bundle_wants_an_absolute_path() -> None:
 def as_nobody(work: Callable[[], Any]) -> Any:
     """Do some work in a process that may write only what anybody may; return its result."""
     read, write = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the runner's threads hold no lock that it needs
+        child = os.fork()
     if not child:
         try:
             if os.geteuid() == 0:
