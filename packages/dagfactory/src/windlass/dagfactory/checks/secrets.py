@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, Source
 from windlass.dagfactory.document import Problem, read_bytes
-from windlass.dagfactory.secrets import hints_in, hints_of, is_literal, may_hold, names_secret, searcher
+from windlass.dagfactory.secrets import (
+    has_hint,
+    hints_in,
+    hints_of,
+    is_literal,
+    may_hold,
+    names_secret,
+    searcher,
+)
 
 if TYPE_CHECKING:
     from windlass.dagfactory.secrets.found import Secret
@@ -38,6 +46,8 @@ _AUTHORIZATION = re.compile(r"(?:\A|[_-])authorization\Z", re.IGNORECASE)
 _SCHEME = re.compile(r"\s*(?:Bearer|Basic|Token)\s+(?=\S)", re.IGNORECASE)
 _PARAM_DEPTH = 2
 _LEAST_NUMBER = 1000
+_PRUNED = 2
+"""Down to which depth, that of tasks, it is quicker to look at whole values than to go into them."""
 _LONGEST_NAME = 255
 
 
@@ -56,6 +66,7 @@ def check_secrets(data: Mapping[str, Any], folder: Path | None = None) -> Iterat
 
 class _Search:
     def __init__(self, hints: tuple[bytes, ...], folder: Path | None) -> None:
+        self._hints = hints
         self._suspect = searcher(hints).search
         self._folder = folder
         self._read: set[str] = set()
@@ -73,7 +84,9 @@ class _Search:
                     if isinstance(inner, str):
                         if telling or self._suspect(inner.lower()) or key == "default":
                             yield from self._text(inner, path, key, owned=owned)
-                    elif isinstance(inner, dict | list):
+                    elif isinstance(inner, dict | list) and (
+                        telling or len(path) >= _PRUNED or has_hint(inner, self._hints)
+                    ):
                         pending.append((inner, (*path, key), owned or key in _OPERATORS_OWN))
                     if telling:
                         yield from _at_key(key, inner, (*path, key))

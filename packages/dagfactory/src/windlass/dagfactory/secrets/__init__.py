@@ -6,12 +6,13 @@ Looking whether there may be any is cheap; what finds them is imported when ther
 from __future__ import annotations
 
 from windlass.dagfactory.secrets.hide import HIDDEN, TELLING, hide, hide_known, secret_places, written
-from windlass.dagfactory.secrets.hints import hints_in, hints_of, may_hold, searcher
+from windlass.dagfactory.secrets.hints import has_hint, hints_in, hints_of, may_hold, searcher
 from windlass.dagfactory.secrets.literals import is_literal, names_secret
 
 __all__ = [
     "HIDDEN",
     "TELLING",
+    "has_hint",
     "hide",
     "hide_known",
     "hints_in",

@@ -88,6 +88,8 @@ _OTHERS = tuple(
         rf"\b(?:echo|printf)\s+(?:-n\s+)?{_VALUE}\s*\|[^|;\n]{{0,300}}--?password-stdin\b",
     )
 )
+_PROGRAMS = re.compile(r"curl|http|lftp|smbclient|sshpass|login|mongo|redis|sqlcmd|bcp|ldap|mysql|maria")
+_NAMES = re.compile(r"pass|pwd|secret|token|key|credential")
 _BEFORE, _NEAR = 400, 80
 _NO_VALUES = frozenset(
     {"and", "as", "for", "from", "if", "in", "is", "must", "of", "on", "or", "the", "to", "with"}
@@ -97,19 +99,21 @@ _NOT_AS_OPTION = re.compile(r"(?:\A|[_.-])(?:credentials?|private[_-]?key)\Z|\An
 
 def find_in_commands(text: str) -> Iterator[Secret]:
     """Find literals in what may be a command, SQL, a DSN, a header or code in some language."""
-    sql = _SQL.match(text) is not None
+    lowered = text.lower()
+    if _PROGRAMS.search(lowered):
+        yield from _short_options(text)
+    if "authorization" in lowered or ("-" in text and _NAMES.search(lowered)):
+        yield from _literals(_HEADER, text, "an Authorization header")
+    if "identified" in lowered:
+        yield from _literals(_LITERAL_IN_SQL, text, "a password")
+    if not _NAMES.search(lowered):
+        return
     yield from _passwords(text)
     yield from _literals(_LITERAL_IN_SQL, text, "a password")
-    if "=" in text:
-        yield from _assigned(text, sql=sql)
-    if "${" in text:
-        yield from _named(_FALLBACK, text)
-    if ":" in text:
-        yield from _named(_QUOTED_KEY, text)
-        yield from _literals(_HEADER, text, "an Authorization header")
-    if "-" in text:
-        yield from _options(text)
-        yield from _short_options(text)
+    yield from _assigned(text, sql=_SQL.match(text) is not None)
+    yield from _named(_FALLBACK, text)
+    yield from _named(_QUOTED_KEY, text)
+    yield from _options(text)
     for pattern in _OTHERS:
         yield from _literals(pattern, text, "a password")
 
