@@ -190,6 +190,7 @@ class Seen:
     run: str
     task_calls: list[str]
     run_calls: list[str]
+    reasons: set[str]
     seconds: float
     log: str
 
@@ -309,6 +310,7 @@ def result(airflow: Api, notes: Notes, stack: Stack, dag_id: str, seconds: float
         airflow.run_state(dag_id, RUN),
         notes.of(dag_id, "work"),
         notes.of(dag_id, ""),
+        notes.reasons(dag_id),
         seconds,
         "".join(log.read_text() for log in logs),
     )
@@ -326,6 +328,20 @@ def test_a_time_out_holds_whatever_the_task_does_and_says_so(seen: dict[str, See
     found = seen[what]
     assert 4 <= found.seconds < 60
     assert "AirflowTaskTimeout" in found.log
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("succeeds", "success"),
+        ("raises, no retries left", "task_failure"),
+        ("time-out while deferred", "task_failure"),
+        ("`dagrun_timeout`, task running", "timed_out"),
+        ("`dagrun_timeout`, task deferred", "timed_out"),
+    ],
+)
+def test_a_run_is_told_why_it_has_ended(seen: dict[str, Seen], what: str, reason: str) -> None:
+    assert seen[what].reasons == {reason}
 
 
 def test_the_page_tells_of_nothing_else() -> None:
