@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 # What stubs import, and what Airflow imports whenever it serializes a DAG.
 _IMPORTS = (
+    "windlass.dagfactory.plan.make",
     "windlass.dagfactory.loader",
     "airflow.providers.standard.operators.trigger_dagrun",
     "airflow.providers.standard.sensors.external_task",

@@ -10,8 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from windlass.dagfactory.diagnostics import Code, Diagnostic
+if TYPE_CHECKING:
+    from windlass.dagfactory.diagnostics import Diagnostic
 
 __all__ = [
     "DEFAULTS_NAMES",
@@ -89,6 +91,8 @@ class Unreadable:
 
     def diagnostic(self, folder: str | os.PathLike[str]) -> Diagnostic:
         """Report it as a mistake, named from the folder that was searched."""
+        from windlass.dagfactory.diagnostics import Code, Diagnostic
+
         name = Path(folder, self.name).as_posix()
         return Diagnostic(Code.UNREADABLE, "error", name, 1, 1, "$", f"cannot be read: {self.reason}")
 

@@ -1,7 +1,7 @@
 """What a DAG is made of: its config, folders' defaults, variables and files; as a digest and quick stamps."""
 
 # A Path for each file would cost more than the rest of a refresh.
-# ruff: noqa: PTH112, PTH113, PTH119, PTH120, PTH123
+# ruff: noqa: PTH112, PTH113, PTH119, PTH120
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from windlass.dagfactory.checks.rendered import included_files, read_template
 from windlass.dagfactory.discovery import ConfigFile
 from windlass.dagfactory.document import Problem, parse_document, read_bytes, suffix_of
 from windlass.dagfactory.layers import ChainReader, resolve
-from windlass.dagfactory.layers.digests import variable_digest
+from windlass.dagfactory.layers.digests import variable_digest, variables_unchanged
 from windlass.dagfactory.layers.variables import declared_names
-from windlass.dagfactory.stamps import Stamp, is_as_stamped, take_stamp
+from windlass.dagfactory.stamps import Stamp, is_as_stamped, take_content, take_stamp
 
-__all__ = ["Inputs", "take_inputs", "unchanged"]
+__all__ = ["Inputs", "named_files", "take_inputs", "unchanged"]
 
-_LARGE = 16 * 1024 * 1024
 _NAME_MAX = 255
 _MAY_NAME_FILES = ("doc_md", "defaults", "notify", "compensate")
 _MAY_NAME_FILES_OF_TASKS = ("args", "expand", "expand_kwargs", "notify", "compensate")
@@ -71,22 +72,49 @@ def take_inputs(file: ConfigFile, *, folders: ChainReader | None = None) -> Inpu
         for name in declared_names(layer.document.data):
             variables[name] = variable_digest(os.environ.get(name))
     digest.update(repr(sorted(variables.items())).encode() if variables else b"")
-    for name in sorted(set(_names(resolved.data))):
+    for name in named_files(resolved.data, Path(folder)):
         _add(folder, name, watch, digest, now)
     return Inputs(digest.hexdigest(), watch, variables)
 
 
-def unchanged(file: ConfigFile, watch: Mapping[str, Stamp | None]) -> bool:
-    """Tell by stamps alone whether a config and its files are as they were."""
+def unchanged(
+    file: ConfigFile, watch: Mapping[str, Stamp | None], variables: Mapping[str, str] | None = None
+) -> bool:
+    """Tell without reading them whether a config, its files and its variables are as they were.
+
+    Args:
+        file: Which config.
+        watch: Stamps of its files.
+        variables: Digests of the values of its variables.
+    """
     folder = os.path.dirname(file.path)
     for name, stamp in watch.items():
         if stamp is None or not is_as_stamped(f"{folder}/{name}", stamp):
             return False
-    return True
+    return not variables or variables_unchanged(variables)
 
 
-def _names(data: Mapping[str, Any]) -> Iterator[str]:
-    """List the strings of a config that could name files beside it."""
+def named_files(data: Mapping[str, Any], folder: Path) -> list[str]:
+    """List the strings of a config that could name files beside it, and what templates take in.
+
+    Args:
+        data: The config.
+        folder: Its folder.
+
+    Returns:
+        Names relative to the folder, each once, sorted, whether or not there are such files.
+    """
+    texts = list(_strings(data))
+    names = {os.path.normpath(text) for text in texts if _could_be_file(text)}
+    templates = [text for text in texts if "{%" in text]
+    templates += [text for name in names if "{%" in (text := read_template(folder / name) or "")]
+    for template in templates:
+        names |= included_files(folder, template)
+    return sorted(names)
+
+
+def _strings(data: Mapping[str, Any]) -> Iterator[str]:
+    """List the strings of a config that Airflow could take for a file or a template."""
     pending: list[Any] = [data.get(key) for key in _MAY_NAME_FILES]
     entries: list[Any] = [data.get("tasks")]
     while entries:
@@ -101,8 +129,8 @@ def _names(data: Mapping[str, Any]) -> Iterator[str]:
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)
-        elif isinstance(value, str) and _could_be_file(value):
-            yield os.path.normpath(value)
+        elif isinstance(value, str):
+            yield value
 
 
 def _could_be_file(text: str) -> bool:
@@ -117,21 +145,9 @@ def _add(folder: str, name: str, watch: dict[str, Stamp | None], digest: hashlib
     if os.path.isfile(path):
         watch[name] = stamp
         digest.update(f"\0{name}\0".encode())
-        digest.update(_content(path))
+        digest.update(take_content(path))
         return
     above = os.path.dirname(name)
     while above and not os.path.isdir(f"{folder}/{above}"):
         above = os.path.dirname(above)
     watch[above or "."] = take_stamp(f"{folder}/{above or '.'}", now)
-
-
-def _content(path: str) -> bytes:
-    """Digest a file's bytes; of a large one, which is data rather than code, the size and time."""
-    try:
-        with open(path, "rb") as file:
-            found = os.fstat(file.fileno())
-            if found.st_size > _LARGE:
-                return f"{found.st_size} {found.st_mtime_ns}".encode()
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        return f"unreadable: {error.errno}".encode()

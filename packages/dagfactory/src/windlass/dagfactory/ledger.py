@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from windlass.dagfactory.layers.digests import Known
 from windlass.dagfactory.stamps import Stamp
+
+if TYPE_CHECKING:
+    from windlass.dagfactory.layers.digests import Known
 
 __all__ = ["OWN_FOLDER", "Claims", "Entry", "Ledger", "StubStamp", "read_claims"]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import MutableMapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from windlass.dagfactory.analysis import analyse, analyse_all
-from windlass.dagfactory.build import build_dag
+from windlass.dagfactory.build import build_dag, construct, construct_checked
 from windlass.dagfactory.discovery import ConfigFile, discover
-from windlass.dagfactory.errors import ConfigError
+from windlass.dagfactory.errors import ConfigError, DagFactoryError
+from windlass.dagfactory.plan.store import PlanStore
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -34,10 +34,36 @@ def load_config(
     Raises:
         ConfigError: The config has mistakes; the message locates all of them.
     """
-    here = Path(os.path.realpath(stub)).parent
-    path = os.path.normpath(here / config)
-    top = os.path.normpath(here / root) if root is not None else str(Path(path).parent)
-    return build_dag(analyse(ConfigFile(name, path, top), also_in=also_in))
+    if not config.startswith("/"):
+        stub = os.path.realpath(stub)
+        here = os.path.dirname(stub)  # noqa: PTH120 - a Path costs more than all else here
+        config = os.path.normpath(f"{here}/{config}")
+        root = os.path.normpath(f"{here}/{root}") if root is not None else None
+    file = ConfigFile(name, config, root or os.path.dirname(config))  # noqa: PTH120
+    store = PlanStore(stub, name)
+    plan = store.read(file, also_in)
+    if plan is not None:
+        try:
+            return construct(plan, config)
+        except DagFactoryError:
+            pass  # what is refused today is to be told with its place
+    return _from_config(file, also_in, store)
+
+
+def _from_config(file: ConfigFile, also_in: Sequence[str], store: PlanStore) -> DAG:
+    from windlass.dagfactory.analysis import analyse_bytes
+    from windlass.dagfactory.document import read_bytes
+    from windlass.dagfactory.plan.make import ingredients_of, make_plan, packages_of
+
+    begin = time.time_ns()
+    data = read_bytes(file.path)
+    analysis = analyse_bytes(data, file=file, also_in=also_in)
+    plan = make_plan(analysis)
+    dag = construct_checked(plan, analysis)
+    if isinstance(data, bytes):
+        ingredients = ingredients_of(analysis, also_in)
+        store.write(plan, file, data, ingredients, packages=packages_of(), begin=begin)
+    return dag
 
 
 def load_folder(folder: str | os.PathLike[str], into: MutableMapping[str, Any]) -> None:
@@ -55,6 +81,8 @@ def load_folder(folder: str | os.PathLike[str], into: MutableMapping[str, Any]) 
         ConfigError: Some config has mistakes or cannot be read; the message locates all of them.
         OSError: The folder cannot be listed.
     """
+    from windlass.dagfactory.analysis import analyse_all
+
     found = discover(folder)
     analyses = analyse_all(found.configs)
     diagnostics = [problem.diagnostic(folder) for problem in found.unreadable]

@@ -148,6 +148,11 @@ class SpecRegistry(Generic[SpecT]):
             spec = self._specs[name] = self._load(name)
         return spec
 
+    def modules(self) -> set[str]:
+        """Name the modules that the specs loaded so far, and their models, are in."""
+        loaded = (kind for spec in self._specs.values() for kind in (type(spec), spec.parameters))
+        return {kind.__module__ for kind in loaded}
+
     def class_path(self, spec: SpecT) -> str:
         """Tell the import path of the class that a spec is of."""
         path: str = getattr(spec, self.kind)

@@ -12,7 +12,6 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from windlass.dagfactory.diagnostics import did_you_mean
 from windlass.dagfactory.errors import (
     RegistryError,
     UnknownNotifierError,
@@ -121,6 +120,8 @@ def import_class(path: str, kind: Kind) -> Any:
     if found is None:
         # A module that imports names when they are asked for holds only those that were; __all__ lists them.
         names = {*dir(module), *getattr(module, "__all__", ())}
+        from windlass.dagfactory.diagnostics import did_you_mean
+
         near = did_you_mean(class_name, sorted(name for name in names if name[:1].isupper()))
         reason = f"the module {module_name!r} has no {class_name!r}"
         raise unknown(path, reason, [near] if near else [])

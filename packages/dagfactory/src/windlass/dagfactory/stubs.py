@@ -27,10 +27,8 @@ from windlass.dagfactory.discovery import (
     same_names,
 )
 from windlass.dagfactory.errors import StubsError
-from windlass.dagfactory.inputs import take_inputs, unchanged
-from windlass.dagfactory.layers import ChainReader
-from windlass.dagfactory.layers.digests import DefaultsDigests, variables_unchanged
 from windlass.dagfactory.ledger import OWN_FOLDER, Entry, Ledger, StubStamp
+from windlass.dagfactory.plan.store import PlanStore
 
 __all__ = ["StubFolder", "SyncResult", "stub_text"]
 
@@ -168,6 +166,11 @@ class StubFolder:
             yield
 
     def _update(self, found: Discovery, rivals: Mapping[str, list[str]]) -> SyncResult:
+        # Not above: a task that starts only asks whether its stub is there.
+        from windlass.dagfactory.inputs import take_inputs, unchanged
+        from windlass.dagfactory.layers import ChainReader
+        from windlass.dagfactory.layers.digests import DefaultsDigests
+
         known = self._ledger.load()
         defaults = DefaultsDigests(str(self.configs), found.defaults, self._ledger.defaults)
         folders = ChainReader()
@@ -179,7 +182,7 @@ class StubFolder:
             around = defaults.of(config.name)
             before = known.get(config.name)
             entry = before and self._intact(config, before, also_in)
-            if entry is not None and _is_as_it_was(config, entry, around):
+            if entry and entry.defaults == around and unchanged(config, entry.watch, entry.variables):
                 entries[config.name] = self._settled(config.name, entry) if entry.settle_at else entry
                 continue
             inputs = take_inputs(config, folders=folders)
@@ -286,6 +289,7 @@ class StubFolder:
             if _is_ours(stub):
                 stub.unlink()
                 self._remove_empty(stub.parent)
+                PlanStore(str(stub), name).remove()
                 removed.append(name)
         return removed
 
@@ -306,14 +310,6 @@ class StubFolder:
                 cache.rmdir()
             folder.rmdir()
             folder = folder.parent
-
-
-def _is_as_it_was(config: ConfigFile, entry: Entry, defaults: str) -> bool:
-    return (
-        entry.defaults == defaults
-        and unchanged(config, entry.watch)
-        and (not entry.variables or variables_unchanged(entry.variables))
-    )
 
 
 def _touch(stub: str | Path) -> StubStamp:

@@ -16,7 +16,7 @@ from windlass.dagfactory.checks.files import check_file
 from windlass.dagfactory.checks.secrets import check_secrets
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, Source
 
-__all__ = ["RenderedFiles", "check_template", "included_files"]
+__all__ = ["RenderedFiles", "check_template", "included_files", "read_template"]
 
 _TAKES_IN = re.compile(r"\{%[-+]?\s*(?:include|import|from|extends)\b([^%]*)")
 _QUOTED = re.compile(r"'([^'\n]*)'|\"([^\"\n]*)\"")
@@ -45,7 +45,7 @@ def included_files(folder: Path, text: str) -> set[str]:
                 if name in found or name.split("/")[0] in ("", "..", "."):
                     continue
                 found.add(name)
-                content = _read(folder / name)
+                content = read_template(folder / name)
                 if isinstance(content, str):
                     pending.append(content)
     return found
@@ -93,7 +93,7 @@ class RenderedFiles:
         if name in self._seen or len(self._seen) >= _MANY:
             return
         self._seen.add(name)
-        text = _read(self._folder / name)
+        text = read_template(self._folder / name)
         if text is None:
             yield Finding(Code.NOT_A_FILE, self._path, f'"{name}" is not UTF-8, in which Airflow reads it')
         elif is_template(text):
@@ -145,8 +145,10 @@ def _placed(finding: Finding, source: Source | None) -> Finding:
     return replace(finding, source=replace(source, shown=not secret))
 
 
-def _read(file: Path) -> str | None:
-    """Read a file as Jinja does; None if it cannot be decoded, no text of one too large to be code."""
+def read_template(file: Path) -> str | None:
+    """Read a file as Jinja does; None if it cannot be decoded, no text of what is too large to be code."""
+    if not os.path.isfile(file):  # noqa: PTH113 - a Path's raises for names that are too long
+        return ""
     try:
         with file.open("rb") as opened:
             content = opened.read(_LARGE + 1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from windlass.dagfactory.checks import is_file_name
 from windlass.dagfactory.checks.params import is_param_schema, ordered_params
 from windlass.dagfactory.docs import default_doc
+from windlass.dagfactory.inputs import named_files
+from windlass.dagfactory.layers.variables import declared_names
 from windlass.dagfactory.model import (
     DagConfig,
     EveryConfig,
@@ -16,6 +19,7 @@ from windlass.dagfactory.model import (
     TeardownConfig,
     granted,
 )
+from windlass.dagfactory.plan.ingredients import Ingredients
 from windlass.dagfactory.plan.model import (
     Call,
     DagPlan,
@@ -26,6 +30,7 @@ from windlass.dagfactory.plan.model import (
     TeardownPlan,
 )
 from windlass.dagfactory.plan.settings import SettingsPlanner, plan_notify
+from windlass.dagfactory.registry import default_registry, notifier_registry
 from windlass.dagfactory.scope import Scope
 
 if TYPE_CHECKING:
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
     from windlass.dagfactory.checks import Calls
     from windlass.dagfactory.diagnostics import JsonPath
 
-__all__ = ["make_plan"]
+__all__ = ["ingredients_of", "make_plan", "packages_of"]
 
 _OF_THE_DAG = (
     "dag_display_name",
@@ -78,6 +83,28 @@ def make_plan(analysis: Analysis) -> DagPlan:
         tuple(tree.teardowns()),
         tuple(tree.edges()),
     )
+
+
+def ingredients_of(analysis: Analysis, also_in: Sequence[str]) -> Ingredients:
+    """Tell what besides its config and folders' defaults a plan is made of.
+
+    Names that are no file are left out: a sound config does not depend on files that are not there.
+
+    Args:
+        analysis: The config, analysed.
+        also_in: Other configs that claim the same DAG id.
+    """
+    layers = analysis.resolved.layers
+    variables = {name for layer in layers for name in declared_names(layer.document.data)}
+    folder = analysis.file.folder
+    files = [name for name in named_files(analysis.data, folder) if os.path.exists(folder / name)]  # noqa: PTH110 - a Path's can raise
+    return Ingredients(tuple(also_in), tuple(sorted(variables)), tuple(files))
+
+
+def packages_of() -> set[str]:
+    """Name the packages whose code takes part in plans of this process: this one, and those of specs."""
+    modules = {__name__, *default_registry().modules(), *notifier_registry().modules()}
+    return {".".join(name.split(".")[: 2 if name.startswith("windlass.") else 1]) for name in modules}
 
 
 def _dag_arguments(config: DagConfig, analysis: Analysis) -> dict[str, Any]:
