@@ -21,6 +21,7 @@ __all__ = [
     "config_bundle",
     "dag_id",
     "folder_bundle",
+    "make_ours",
     "make_peer",
     "worker",
     "write_blueprint",
@@ -194,6 +195,19 @@ class Args(BlueprintDagArgs[ArgsConfig]):
 def make_peer(folder: Path, requirement: str) -> str:
     """Make an environment with a peer and the same Airflow as ours; return its Python."""
     return str(peer_environment(folder, requirement, *_AIRFLOW, _STANDARD) / "python")
+
+
+def make_ours(folder: Path) -> str:
+    """Make an environment with our packages installed as users install them, not run from a checkout.
+
+    Code that can be edited is looked at before each use of what was made by it; that is no part of what is
+    measured.
+    """
+    wheels = folder / "wheels"
+    build = ["uv", "build", "--quiet", "--wheel", "--package", "windlass-dagfactory"]
+    subprocess.run([*build, "--out-dir", str(wheels)], check=True, cwd=_SCRIPT.parents[2])
+    requirements = map(str, wheels.glob("*.whl"))
+    return str(peer_environment(folder / "environment", *requirements, *_AIRFLOW, _STANDARD) / "python")
 
 
 def config_bundle(name: str, configs: Path, **kwargs: Any) -> dict[str, Any]:

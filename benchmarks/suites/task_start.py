@@ -15,6 +15,7 @@ from suites._dags import (
     config_bundle,
     dag_id,
     folder_bundle,
+    make_ours,
     make_peer,
     worker,
     write_configs,
@@ -40,24 +41,19 @@ def run(arguments: argparse.Namespace) -> Iterator[Row]:
     """Measure the CPU of a process forked as a worker forks for a task: bundle, imports and parse."""
     with tempfile.TemporaryDirectory(prefix="windlass-benchmark-", dir="/tmp") as name:
         folder = Path(name)
-        write_configs(folder / "few", _FEW)
-        write_configs(folder / "many", _MANY)
         write_python(folder / "python", 1)
-        settings = airflow_settings(
-            folder / "home",
-            config_bundle("few", folder / "few"),
-            config_bundle("many", folder / "many"),
-        )
-        with worker(
-            settings
-        ) as filler:  # a process of its own: this one's imports are no part of a task start
-            for bundle in ("few", "many"):
-                filler.ask("refresh", bundle)
+        python = make_ours(folder / "ours")
+        few_settings = _set_up(folder, python, "few", _FEW)
+        many_settings = _set_up(folder, python, "many", _MANY)
         # Airflow imports the class of every bundle set up: the hand-written file has an Airflow of its own.
         alone = airflow_settings(folder / "home-python", folder_bundle("python", folder / "python"))
-        with worker(settings) as own, worker(alone) as other:
-            few = _start(own, "few", f"{dag_id(7)}/dag.json.py", 7)
-            many = _start(own, "many", f"{dag_id(7)}/dag.json.py", 7)
+        with (
+            worker(few_settings, python) as one,
+            worker(many_settings, python) as another,
+            worker(alone, python) as other,
+        ):
+            few = _start(one, "few", f"{dag_id(7)}/dag.json.py", 7)
+            many = _start(another, "many", f"{dag_id(7)}/dag.json.py", 7)
             hand = _start(other, "python", f"{dag_id(0)}.py", 0)
             ours, floor = alternate(few, hand, rounds=arguments.rounds)
             above = Side([cost - least for cost, least in zip(ours, floor, strict=True)])
@@ -69,6 +65,15 @@ def run(arguments: argparse.Namespace) -> Iterator[Row]:
             yield Row(what, Side(far), Side(near), f"the same among {_FEW:,}", "s", _FLAT)
             if not arguments.no_peers:
                 yield from _beside_dag_factory(folder, few, arguments.rounds)
+
+
+def _set_up(folder: Path, python: str, name: str, count: int) -> dict[str, str]:
+    """Write configs and have their stubs written, by a process whose imports are no part of a task start."""
+    write_configs(folder / name, count)
+    settings = airflow_settings(folder / f"home-{name}", config_bundle(name, folder / name))
+    with worker(settings, python) as filler:
+        filler.ask("refresh", name)
+    return settings
 
 
 def _beside_dag_factory(folder: Path, ours: Callable[[], float], rounds: int) -> Iterator[Row]:
