@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import re
 
+import jsonschema
 import pytest
 
 from windlass.dagfactory import ConfigError, Diagnostic, StubsError, render_text
 from windlass.dagfactory.diagnostics import CODES, Code, did_you_mean, json_path
+from windlass.dagfactory.diagnostics.sarif import to_sarif
 from windlass.dagfactory.errors import UnknownOperatorError
 
 pytestmark = pytest.mark.unit
@@ -78,3 +81,122 @@ def test_exceptions_survive_pickling() -> None:
     unknown = pickle.loads(pickle.dumps(UnknownOperatorError("a.B", "not there", ["a.C"])))
     assert (unknown.name, unknown.reason, unknown.suggestions) == ("a.B", "not there", ("a.C",))
     assert pickle.loads(pickle.dumps(StubsError("x", "y"))).folder == "x"
+
+
+TEXT = {
+    "type": "object",
+    "required": ["text"],
+    "additionalProperties": False,
+    "properties": {"text": {"type": "string"}},
+}
+POSITION = {"type": "integer", "minimum": 1}
+SARIF = {
+    # What the OASIS standard 2.1.0 says of the objects that are written here: sections 3.13 to 3.50.
+    "type": "object",
+    "required": ["$schema", "version", "runs"],
+    "properties": {
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["tool", "results"],
+                "additionalProperties": False,
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "tool": {
+                        "type": "object",
+                        "required": ["driver"],
+                        "properties": {"driver": {"$ref": "#/$defs/driver"}},
+                    },
+                    "results": {"type": "array", "items": {"$ref": "#/$defs/result"}},
+                },
+            },
+        },
+    },
+    "$defs": {
+        "driver": {
+            "type": "object",
+            "required": ["name", "rules"],
+            "additionalProperties": False,
+            "properties": {
+                "name": {"type": "string"},
+                "semanticVersion": {"type": "string"},
+                "rules": {"type": "array", "uniqueItems": True, "items": {"$ref": "#/$defs/rule"}},
+            },
+        },
+        "rule": {
+            "type": "object",
+            "required": ["id", "shortDescription", "fullDescription", "help"],
+            "additionalProperties": False,
+            "properties": {
+                "id": {"type": "string"},
+                "name": {"type": "string", "pattern": "^[A-Z][A-Za-z0-9]+$"},
+                "shortDescription": TEXT,
+                "fullDescription": TEXT,
+                "help": TEXT
+                | {
+                    "required": ["text", "markdown"],
+                    "properties": {"text": {"type": "string"}, "markdown": {"type": "string"}},
+                },
+                "defaultConfiguration": {
+                    "properties": {"level": {"enum": ["none", "note", "warning", "error"]}}
+                },
+            },
+        },
+        "result": {
+            "type": "object",
+            "required": ["ruleId", "ruleIndex", "level", "message", "locations"],
+            "additionalProperties": False,
+            "properties": {
+                "ruleId": {"type": "string"},
+                "ruleIndex": {"type": "integer", "minimum": 0},
+                "level": {"enum": ["none", "note", "warning", "error"]},
+                "message": TEXT,
+                "locations": {"type": "array", "items": {"$ref": "#/$defs/location"}},
+            },
+        },
+        "location": {
+            "type": "object",
+            "required": ["physicalLocation"],
+            "properties": {
+                "physicalLocation": {
+                    "properties": {
+                        "artifactLocation": {
+                            "properties": {"uri": {"type": "string", "pattern": "^[!-~]+$"}}
+                        },
+                        "region": {
+                            "required": ["startLine", "startColumn", "endColumn"],
+                            "properties": dict.fromkeys(("startLine", "startColumn", "endColumn"), POSITION),
+                        },
+                    }
+                },
+                "logicalLocations": {"items": {"required": ["fullyQualifiedName"]}},
+            },
+        },
+    },
+}
+
+
+def test_sarif_has_the_shape_of_its_standard_and_help_for_every_rule() -> None:
+    log = to_sarif([diagnostic(code=code.value, file="a b/ü.json") for code in Code])
+    jsonschema.validate(log, SARIF)
+    rules = log["runs"][0]["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == sorted(code.value for code in Code)
+    results = log["runs"][0]["results"]
+    assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in results)
+    assert to_sarif([])["runs"][0]["results"] == []
+
+
+def test_sarif_shows_advice_as_markdown_that_reads_as_it_is_written() -> None:
+    rules = to_sarif([diagnostic(code=code.value) for code in Code])["runs"][0]["tool"]["driver"]["rules"]
+    found = {rule["id"]: rule["help"]["markdown"] for rule in rules}
+    assert found["WDF003"] == "**The file is empty.** Write a JSON object with at least `dag_id` and tasks."
+    assert found["WDF701"].endswith("or write `$${NAME}` for the shell's own.")
+    assert "`{{ conn.ID.password }}`" in found["WDF501"]
+    for rule in rules:
+        bare = re.sub(r"`[^`]*`", "", rule["help"]["markdown"].replace("**", ""))
+        assert not re.search(r"(?<!\\)[_*<>{}\[\]#|]", bare), rule["help"]["markdown"]
+        read = rule["help"]["markdown"].replace("`", "").replace("**", "").replace("\\", "")
+        assert read == rule["fullDescription"]["text"]

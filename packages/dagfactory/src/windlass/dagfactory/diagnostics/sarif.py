@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +13,8 @@ from windlass.dagfactory.diagnostics.model import Diagnostic
 
 __all__ = ["to_sarif"]
 
+_CODE = re.compile(r"(\{\{.*?\}\}|\$[\w${}]+|\{\w+\}(?:_\{\w+\})*|\w+_\w+|@\w+)")
+_MEANS_SOMETHING = re.compile(r"[\\`*_<>{}\[\]#|]")
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -39,14 +42,27 @@ def to_sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
 
 
 def _rule(code: Code) -> dict[str, Any]:
+    """Describe a code; without `helpUri`, which must be absolute: pages of these codes have no one place."""
     info = CODES[code]
     return {
         "id": info.code.value,
         "name": info.code.name.title().replace("_", ""),
         "shortDescription": {"text": info.title},
-        "help": {"text": info.advice},
+        "fullDescription": {"text": f"{info.title}. {info.advice}"},
+        "help": {
+            "text": info.advice,
+            "markdown": f"**{_markdown(info.title)}.** {_markdown(info.advice)}",
+        },
         "defaultConfiguration": {"level": info.severity},
     }
+
+
+def _markdown(text: str) -> str:
+    """Write a text as Markdown that reads the same, with what is to be typed as code."""
+    return "".join(
+        f"`{part}`" if index % 2 else _MEANS_SOMETHING.sub(r"\\\g<0>", part)
+        for index, part in enumerate(_CODE.split(text))
+    )
 
 
 def _result(diagnostic: Diagnostic, rule_index: int) -> dict[str, Any]:
