@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from windlass.dagfactory.checks.annotations import annotation_findings
 from windlass.dagfactory.checks.parameters import fits_spec, signature_findings
 from windlass.dagfactory.checks.tree import Tree
 from windlass.dagfactory.checks.use import Use
@@ -36,7 +37,7 @@ def check_notifiers(data: Mapping[str, Any], tree: Tree, registry: NotifierRegis
             yield Finding(code, (*use.path, "notifier"), str(error), suggestion)
         else:
             for finding in findings:
-                message = finding.message.replace("the operator has", "the notifier has")
+                message = finding.message.replace("the operator ", "the notifier ")
                 yield replace(finding, code=Code.NOTIFIER_PARAMETER, message=message)
 
 
@@ -44,7 +45,10 @@ def _check_class(use: Use) -> list[Finding]:
     from windlass.dagfactory.signature import signature_of
 
     signature = signature_of(use.name, "notifier")
-    return signature_findings(signature, use.args, use.where, use.at, given=frozenset())
+    return [
+        *signature_findings(signature, use.args, use.where, use.at, given=frozenset()),
+        *annotation_findings(signature.annotations, use.args, use.where),
+    ]
 
 
 def _check_spec(use: Use, registry: NotifierRegistry) -> list[Finding]:

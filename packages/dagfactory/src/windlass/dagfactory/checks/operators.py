@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from windlass.dagfactory.checks.annotations import annotation_findings
 from windlass.dagfactory.checks.mapping import (
     check_mapped_spec,
     check_mapping,
@@ -37,6 +38,9 @@ from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, value_at
 from windlass.dagfactory.errors import RegistryError, UnknownOperatorError
 from windlass.dagfactory.model import setting_origins
 from windlass.dagfactory.registry import OperatorSpec, Registry, file_parameters, is_class_path
+
+if TYPE_CHECKING:
+    from windlass.dagfactory.signature import Signature
 
 __all__ = ["Call", "Calls", "check_default_operators", "check_operator", "check_task"]
 
@@ -107,7 +111,7 @@ def check_default_operators(data: Mapping[str, Any], tree: Tree, registry: Regis
     findings: list[Finding] = []
     if not isinstance(operators, dict):
         return findings
-    used = {node.entry.get("operator") for node in tree.tasks()}
+    used = [node.entry.get("operator") for node in tree.tasks()]
     for name, settings in operators.items():
         args = settings.get("args") if isinstance(settings, dict) else None
         if args and isinstance(args, dict) and name not in used and name in registry.names():
@@ -200,9 +204,10 @@ def _mapped(value: Any, node: Node) -> Any:
 def _check_class(use: Use) -> Call | list[Finding]:
     from windlass.dagfactory.signature import signature_of
 
-    if not use.mapped and _takes(use.name, frozenset(use.args)):
-        return Call(use.name, use.args)
     signature = signature_of(use.name)
+    wrong = list(_unfit(use, signature))
+    if not use.mapped and _takes(use.name, frozenset(use.args)):
+        return wrong or Call(use.name, use.args)
     required = signature.required
     findings: list[Finding] = []
     if isinstance(use.rows, list):
@@ -217,9 +222,27 @@ def _check_class(use: Use) -> Call | list[Finding]:
     if use.expand:
         place = (*use.path, "expand")
         findings += signature_findings(signature, use.expand, _under(place), place, given=required)
+    findings += wrong
     if findings:
         return findings
     return mapped_call(use, use.name, None, frozenset()) if use.mapped else Call(use.name, use.args)
+
+
+def _unfit(use: Use, signature: Signature) -> Iterator[Finding]:
+    """Find values of other types than a class is annotated with, wherever they stand."""
+    annotations, ends = signature.annotations, rendered_by(use.name).ends
+    yield from annotation_findings(annotations, use.args, use.where, ends=ends)
+    for name, listed in use.expand.items():
+        for index, value in enumerate(listed if isinstance(listed, list) else ()):
+            place = (*use.path, "expand", name, index)
+            yield from annotation_findings(annotations, {name: value}, _at(place), ends=ends)
+    for index, row in enumerate(use.rows if isinstance(use.rows, list) else ()):
+        place = (*use.path, "expand_kwargs", index)
+        yield from annotation_findings(annotations, row, _under(place), ends=ends)
+
+
+def _at(place: JsonPath) -> Where:
+    return lambda _: place
 
 
 @lru_cache(maxsize=10_000)

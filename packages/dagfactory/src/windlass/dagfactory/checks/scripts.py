@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +34,6 @@ class Rendered(NamedTuple):
 
 BASH = Rendered(("bash_command", "env", "cwd"), (".sh", ".bash"))
 """What `BashOperator` has as template_fields and template_ext."""
-_NOTHING = Rendered((), ())
 _OVERRIDDEN = (
     "render_template",
     "render_template_fields",
@@ -42,8 +42,9 @@ _OVERRIDDEN = (
 )
 
 
+@cache
 def rendered_by(operator: str) -> Rendered:
-    """Tell what a class renders; nothing of one that renders in its own way.
+    """Tell what a class renders; no parameters of one that renders in its own way.
 
     Args:
         operator: Its path; it is imported.
@@ -54,7 +55,7 @@ def rendered_by(operator: str) -> Rendered:
 
     found = import_operator(operator)
     if any(getattr(found, name, None) is not getattr(BaseOperator, name, None) for name in _OVERRIDDEN):
-        return _NOTHING
+        return Rendered((), _texts(found.template_ext))
     return Rendered(_texts(found.template_fields), _texts(found.template_ext))
 
 
