@@ -139,6 +139,48 @@ def test_the_name_of_a_path_that_is_not_there_is_suggested(configs: Path) -> Non
     assert (result.exit_code, "did you mean" in result.stderr) == (2, False)
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("tasks.g.y", 'did you mean "$.tasks.g.tasks.y"?'),
+        ("g.y", 'did you mean "$.tasks.g.tasks.y"?'),
+        ("note.args", 'did you mean "$.tasks.note.args"?'),
+        ("$.tasks.noet.args.text", 'did you mean "$.tasks.note.args.text"?'),
+        ("tasks.noet.retry", 'did you mean "$.tasks.note"?'),
+        ("tasks.note.nothing", "at $.tasks.note there are args, operator, trigger_rule"),
+        ("tasks.zzz", "at $.tasks there are g, note, run"),
+        ("shedule", 'did you mean "$.schedule"?'),
+        ("tasks.run.depends_on[7]", "at $.tasks.run.depends_on there are 0"),
+        ("zone['it\\'s']", "at $ there are "),
+        ("", "at $ there are "),
+    ],
+)
+def test_a_path_that_is_not_there_is_answered_with_one_that_is(
+    config: dict[str, Any], tmp_path: Path, write_config: WriteConfig, path: str, hint: str
+) -> None:
+    config["tasks"]["g"] = {"tasks": {"y": {"operator": "trial.note", "args": {"it's": 1}}}}
+    result = runner.invoke(app, ["explain", str(write_config(tmp_path, config)), path])
+    assert result.exit_code == 2
+    assert f"is at {path}; {hint}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "value", "told"),
+    [
+        ("validate", "xml", "there is no 'xml'; there are text, json, sarif"),
+        ("validate", "sarf", "there is no 'sarf'; did you mean \"sarif\"?"),
+        ("graph", "png", "there is no 'png'; there are svg, mermaid"),
+    ],
+)
+def test_a_format_that_is_not_there_is_answered_with_those_that_are(
+    configs: Path, command: str, value: str, told: str
+) -> None:
+    result = runner.invoke(app, [command, str(configs), "--format", value])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in " ".join(result.stderr.split())
+    assert "Value error" not in result.stderr
+
+
 def test_a_config_whose_name_is_no_utf8_is_a_finding(configs: Path) -> None:
     (configs / "caf\udce9_daily_load_v1.dag.json").write_text("{}")
     result = runner.invoke(app, ["validate", str(configs), "--json"])

@@ -18,7 +18,7 @@ from windlass.dagfactory.cli import app
 from windlass.dagfactory.discovery import ConfigFile
 from windlass.dagfactory.errors import ScaffoldError
 from windlass.dagfactory.registry import default_registry, is_class_path
-from windlass.dagfactory.scaffold import Words, proposed_id, templates, write_pipeline
+from windlass.dagfactory.scaffold import Words, proposed_id, remove_pipeline, templates, write_pipeline
 from windlass.dagfactory.validation import validate_configs
 
 pytestmark = pytest.mark.integration  # processes on a terminal
@@ -82,9 +82,22 @@ def test_the_author_s_words_are_in_the_config(tmp_path: Path) -> None:
 
 
 def test_words_that_make_no_valid_config_are_told(tmp_path: Path) -> None:
-    result = runner.invoke(app, ["new", NAME, "--folder", str(tmp_path), "--timezone", "Mars"])
-    assert result.exit_code == 1
-    assert "WDF202" in result.stderr
+    (tmp_path / "here").mkdir()
+    for folder in ("here", "far/away"):
+        arguments = ["new", NAME, "--folder", str(tmp_path / folder), "--timezone", "Mars", "--json"]
+        result = runner.invoke(app, arguments)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "WDF202" in result.stderr
+        assert "nothing is left written" in result.stderr
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["here"]
+
+
+def test_what_somebody_puts_beside_a_pipeline_stays_when_that_is_taken_back(tmp_path: Path) -> None:
+    words = Words(NAME, "2026-01-01")
+    pipeline = write_pipeline(templates()["minimal"], words, folder=tmp_path / "dags")
+    (pipeline.folder / "mine.txt").write_text("mine")
+    remove_pipeline(pipeline, [tmp_path / "dags"])
+    assert [path.name for path in pipeline.folder.iterdir()] == ["mine.txt"]
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import typer
 
 from windlass.dagfactory.diagnostics import Diagnostic, did_you_mean
 from windlass.dagfactory.discovery import DEFAULTS_NAMES, ConfigFile, Unreadable, absolute, discover
 
-__all__ = ["FAILURE", "MISUSE", "Found", "count", "fail", "find_configs", "misuse", "progress", "write"]
+__all__ = [
+    "FAILURE",
+    "MISUSE",
+    "Found",
+    "count",
+    "fail",
+    "find_configs",
+    "misuse",
+    "one_of",
+    "progress",
+    "write",
+]
 
 FAILURE, MISUSE = 1, 2
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def one_of(kind: type[Word]) -> Callable[[Any], Word]:
+    """Make the reader of an option that takes one of a few words.
+
+    Args:
+        kind: The words.
+    """
+
+    def read(value: Any) -> Word:
+        try:
+            return kind(value)
+        except ValueError as error:
+            words = [word.value for word in kind]
+            near, told = did_you_mean(str(value), words), f"there are {', '.join(words)}"
+            message = f"there is no {value!r}; {near or told}"
+            raise typer.BadParameter(message) from error
+
+    return read
 
 
 def progress(message: str) -> None:

@@ -46,7 +46,8 @@ def explain(
     Example: windlass-dags explain dags/sales_daily_load_v1 tasks.load.retry
     """
     from windlass.dagfactory.analysis import analyse
-    from windlass.dagfactory.diagnostics import did_you_mean, render_text
+    from windlass.dagfactory.cli.paths import meant
+    from windlass.dagfactory.diagnostics import render_text
     from windlass.dagfactory.explain import explain as explain_config
     from windlass.dagfactory.explain import matching
 
@@ -62,8 +63,8 @@ def explain(
     everything = explain_config(analysis)
     origins = everything if path is None else matching(everything, path)
     if not origins:
-        near = did_you_mean(f"$.{path}".replace("$.$", "$"), [origin.path for origin in everything])
-        misuse(f"nothing in {config} is at {path}{f'; {near}' if near else ''}")
+        near = meant(str(path), [origin.path for origin in everything])
+        misuse(f"nothing in {config} is at {path}; {near}")
     typer.echo(json.dumps([origin.as_dict() for origin in origins], indent=2) if as_json else _table(origins))
     if diagnostics:
         progress(f"{count(len(diagnostics), 'mistake')}: run windlass-dags validate {config}")

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from windlass.dagfactory.cli.common import FAILURE, count, fail, find_configs, misuse, write
+from windlass.dagfactory.cli.common import FAILURE, count, fail, find_configs, misuse, one_of, write
 
 __all__ = ["Picture", "graph"]
 
@@ -28,7 +28,10 @@ class Picture(StrEnum):
 
 def graph(
     config: Annotated[Path, typer.Argument(help="A config, or the folder of one.", metavar="CONFIG")],
-    picture: Annotated[Picture, typer.Option("--format", help="What to draw.")] = Picture.SVG,
+    picture: Annotated[
+        Picture,
+        typer.Option("--format", parser=one_of(Picture), metavar="[svg|mermaid]", help="What to draw."),
+    ] = Picture.SVG,
     out: Annotated[Path | None, typer.Option("--out", help="The file to write; stdout by default.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print nodes and edges as one JSON object.")

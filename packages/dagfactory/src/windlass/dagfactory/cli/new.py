@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from windlass.dagfactory.cli.common import FAILURE, fail, find_configs, misuse, progress, write
+from windlass.dagfactory.cli.common import fail, find_configs, misuse, write
 
 if TYPE_CHECKING:
     from windlass.dagfactory.scaffold import Pipeline, Template
@@ -41,7 +41,7 @@ def new(
 ) -> None:
     """Write a new pipeline: a folder with dag.json, SQL files and a README, checked when it is there.
 
-    Asks on a terminal for what is missing. Overwrites nothing.
+    Asks on a terminal for what is missing. Overwrites nothing, and leaves nothing that is not valid.
 
     Example: windlass-dags new sales_daily_load_v1 --template extract-load --folder dags
     """
@@ -49,7 +49,7 @@ def new(
 
     from windlass.dagfactory.errors import ScaffoldError
     from windlass.dagfactory.registry import default_registry
-    from windlass.dagfactory.scaffold import Words, templates, write_pipeline
+    from windlass.dagfactory.scaffold import Words, remove_pipeline, templates, write_pipeline
 
     known = templates()
     if listed:
@@ -67,14 +67,16 @@ def new(
         timezone=timezone,
         owner=owner,
     )
+    fresh = [above for above in (folder, *folder.parents) if not above.exists()]
     try:
         pipeline = write_pipeline(chosen, words, folder=folder)
     except ScaffoldError as error:
         fail(str(error))
+    if not _is_sound(pipeline):
+        remove_pipeline(pipeline, fresh)
+        fail("nothing is left written: correct the options, or what the lines above name, and ask again")
     _write_schema(pipeline)
-    sound = _check(pipeline)
     _tell(pipeline, as_json=as_json)
-    raise typer.Exit(0 if sound else FAILURE)
 
 
 def _list(known: dict[str, Template], *, as_json: bool) -> None:
@@ -137,7 +139,7 @@ def _write_schema(pipeline: Pipeline) -> None:
     write(json.dumps(made, indent=2, ensure_ascii=False), pipeline.schema)
 
 
-def _check(pipeline: Pipeline) -> bool:
+def _is_sound(pipeline: Pipeline) -> bool:
     from windlass.dagfactory.diagnostics import render_text
     from windlass.dagfactory.validation import validate_configs
 
@@ -145,7 +147,6 @@ def _check(pipeline: Pipeline) -> bool:
         diagnostics = validate_configs(find_configs([pipeline.config]).configs)[1]
     if diagnostics:
         typer.echo(render_text(diagnostics, colour=sys.stderr.isatty()), err=True)
-        progress("the options above do not make a valid config: correct them in the file")
     return not diagnostics
 
 

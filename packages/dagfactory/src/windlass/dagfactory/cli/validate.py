@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from windlass.dagfactory.cli.common import count, find_configs, misuse
+from windlass.dagfactory.cli.common import count, find_configs, misuse, one_of
 
 if TYPE_CHECKING:
     from windlass.dagfactory.analysis import Analysis
@@ -36,7 +36,12 @@ def validate(
             help="Configs, files of defaults, or folders that are searched for both.", metavar="PATH…"
         ),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How mistakes are printed.")] = Format.TEXT,
+    output: Annotated[
+        Format,
+        typer.Option(
+            "--format", parser=one_of(Format), metavar="[text|json|sarif]", help="How mistakes are printed."
+        ),
+    ] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     root: Annotated[
         Path | None,

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from windlass.dagfactory.scaffold.template import Template, templates
-from windlass.dagfactory.scaffold.write import Pipeline, Words, proposed_id, write_pipeline
+from windlass.dagfactory.scaffold.write import Pipeline, Words, proposed_id, remove_pipeline, write_pipeline
 
-__all__ = ["Pipeline", "Template", "Words", "proposed_id", "templates", "write_pipeline"]
+__all__ = ["Pipeline", "Template", "Words", "proposed_id", "remove_pipeline", "templates", "write_pipeline"]

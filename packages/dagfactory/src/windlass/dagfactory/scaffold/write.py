@@ -7,14 +7,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.dagfactory.errors import ScaffoldError
 from windlass.dagfactory.scaffold.template import Template
 
-__all__ = ["Pipeline", "Words", "proposed_id", "write_pipeline"]
+__all__ = ["Pipeline", "Words", "proposed_id", "remove_pipeline", "write_pipeline"]
 
 SCHEMA_FILE = "dag.schema.json"
 
@@ -106,6 +106,22 @@ def write_pipeline(template: Template, words: Words, *, folder: Path) -> Pipelin
     except OSError as error:
         raise ScaffoldError(str(target), f"cannot be written: {error.strerror}") from error
     return Pipeline(target, tuple(sorted(texts)), schema)
+
+
+def remove_pipeline(pipeline: Pipeline, folders: Iterable[Path] = ()) -> None:
+    """Take back what was written, and nothing that somebody else put beside it.
+
+    Args:
+        pipeline: What was written.
+        folders: Folders around it that were made for it, innermost first.
+    """
+    for name in pipeline.files:
+        (pipeline.folder / name).unlink(missing_ok=True)
+    for folder in (pipeline.folder, *folders):
+        try:
+            folder.rmdir()
+        except OSError:  # something else is in there by now
+            return
 
 
 def _filled(name: str, text: str, values: Mapping[str, str]) -> str:
