@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from windlass.dagfactory import ConfigFile, analyse, build_dag
 from windlass.dagfactory.cli import app
 from windlass.dagfactory.explain import explain, matching
+from windlass.dagfactory.graph import read_graph
 
 pytestmark = pytest.mark.unit
 
@@ -170,3 +171,35 @@ def test_secrets_are_not_repeated(root: Path) -> None:
     assert done.exit_code == 1
     assert "(secret)" in done.stdout
     assert "hunter2" not in done.output
+
+
+@pytest.mark.parametrize("defaults", [{}, {"trigger_rule": "all_done"}])
+def test_the_trigger_rule_of_a_teardown_is_airflows(root: Path, defaults: dict[str, Any]) -> None:
+    tasks = {
+        "begin": {"operator": "trial.note", "setup": True},
+        "work": {"operator": "trial.note", "depends_on": ["begin"], "trigger_rule": "all_success"},
+        "next": {"operator": "trial.note", "depends_on": ["work"]},
+        "end": {"operator": "trial.note", "depends_on": ["next"], "teardown": ["begin"]},
+    }
+    path = root / "sales" / NAME / "dag.json"
+    path.write_text(json.dumps({"dag_id": NAME, "defaults": defaults, "tasks": tasks}))
+    analysis = analyse(ConfigFile.at(path))
+    said = {o.path.split(".")[2]: o.value for o in explain(analysis) if o.path.endswith("trigger_rule")}
+    assert said == {task.task_id: task.trigger_rule for task in build_dag(analysis).tasks}
+    nodes = read_graph(analysis.data).as_dict()["nodes"]
+    assert {node["id"]: node["trigger_rule"] for node in nodes} == said
+
+
+def test_arguments_that_a_task_is_mapped_over_are_not_those_of_the_defaults(root: Path) -> None:
+    tasks = {
+        "each": {"operator": "trial.note", "expand": {"text": ["a"]}},
+        "rows": {"operator": "trial.note", "expand_kwargs": [{"text": "a"}]},
+        "plain": {"operator": "trial.note"},
+    }
+    defaults = {"operators": {"trial.note": {"args": {"text": "x"}}}}
+    path = root / "sales" / NAME / "dag.json"
+    path.write_text(json.dumps({"dag_id": NAME, "defaults": defaults, "tasks": tasks}))
+    found = [
+        o.path.removeprefix("$.tasks.") for o in explain(analyse(ConfigFile.at(path))) if ".text" in o.path
+    ]
+    assert found == ["each.expand.text[0]", "rows.expand_kwargs[0].text", "plain.args.text"]

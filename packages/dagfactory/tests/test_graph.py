@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -316,3 +317,54 @@ def test_the_command_draws_what_folders_defaults_say_from_the_root_on(
     assert "no schedule" in own.stdout
     whole = runner.invoke(app, ["graph", str(path), "--root", str(tmp_path / "configs")])
     assert "@weekly · 2 tasks" in whole.stdout
+
+
+def test_trigger_rules_come_from_defaults_too() -> None:
+    tasks = {"a": OP, "b": after("a", trigger_rule="all_success"), "g": {"tasks": {"c": OP}}}
+    operators = {"trial.note": {"trigger_rule": "one_failed"}}
+    for defaults, rule in (
+        ({"trigger_rule": "all_done"}, "all_done"),
+        ({"operators": operators}, "one_failed"),
+    ):
+        graph = read_graph({"tasks": tasks, "defaults": defaults})
+        found = {node["id"]: node["trigger_rule"] for node in graph.as_dict()["nodes"]}
+        assert found == {"a": rule, "b": "all_success", "g": None, "g.c": rule}
+        assert f"trial.note · {rule}" in to_svg(graph)
+
+
+def test_an_empty_group_has_room_for_its_name() -> None:
+    layout = lay_out(read_graph({"tasks": {"g": {"tasks": {}}, "a": after("g")}}))
+    assert layout.boxes["g"].height >= 28
+
+
+@pytest.mark.parametrize(
+    "name", ["W" * 24, "m" * 24, "0123456789" * 3, "hhhnnnuuu" * 3, "OQDOQD" * 4, "@%" * 12]
+)
+def test_names_of_wide_letters_fit_their_box(name: str) -> None:
+    # Advance widths of DejaVu Sans, the widest of the faces asked for, in thousandths of the size.
+    wide = {
+        "W": 989,
+        "m": 974,
+        "h": 634,
+        "n": 634,
+        "u": 634,
+        "O": 787,
+        "Q": 787,
+        "D": 770,
+        "@": 1000,
+        "%": 950,
+    }
+    assert text_width(name) >= sum(wide.get(char, 636) for char in name) * 13 / 1000
+
+
+def test_a_cycle_stays_inside_its_group() -> None:
+    graph = read_graph({"tasks": {"g": {"tasks": {"x": after("y"), "y": after("x")}}}})
+    root = ET.fromstring(to_svg(graph))
+    box = next(rect for rect in root.iter(f"{SVG}rect") if rect.get("class") == "group")
+    wrong = next(
+        path.get("d") or "" for path in root.iter(f"{SVG}path") if "wrong" in (path.get("class") or "")
+    )
+    xs = [float(x) for x in re.findall(r"[MCH ](-?[\d.]+) -?[\d.]+", wrong)]
+    left, right = float(box.get("x") or 0), float(box.get("x") or 0) + float(box.get("width") or 0)
+    assert left - 6 < min(xs)  # control points: the curve itself reaches three quarters as far
+    assert max(xs) < right + 6

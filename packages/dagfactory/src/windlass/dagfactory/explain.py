@@ -15,7 +15,7 @@ from windlass.dagfactory.secrets import HIDDEN, hide
 __all__ = ["Origin", "explain", "matching"]
 
 _RETRY_DEFAULTS = {"delay": "5m", "multiplier": 1, "jitter": True}
-_TASK_DEFAULTS = {"trigger_rule": "all_success"}
+_RULE, _TEARDOWN = "all_success", "all_done_setup_success"
 _NOT_SHOWN = ("$schema", "defaults", "tasks")
 
 
@@ -112,19 +112,35 @@ class _Explainer:
                 yield from self.leaves(entry, at, at)
 
     def task(self, entry: Mapping[str, Any], path: JsonPath) -> Iterator[Origin]:
-        merged = setting_origins(self.data, path)
+        merged = self._settings(entry, path)
         names = {inside[0] for inside in merged}
         for key, value in entry.items():
             if key not in names and value is not None:
                 yield from self.leaves(value, (*path, key), (*path, key))
         for inside, source in merged.items():
             yield from self.leaves(value_at(self.data, source), (*path, *inside), source)
-        defaults: dict[JsonPath, Any] = {(name,): value for name, value in _TASK_DEFAULTS.items()}
+        rule = _TEARDOWN if entry.get("teardown") is not None else _RULE
+        defaults: dict[JsonPath, Any] = {("trigger_rule",): rule}
         if "retry" in names:
             defaults |= {("retry", name): value for name, value in _RETRY_DEFAULTS.items()}
         for inside, value in defaults.items():
             if inside not in merged:
                 yield Origin(_shown((*path, *inside)), value, "windlass")
+
+    def _settings(self, entry: Mapping[str, Any], path: JsonPath) -> dict[JsonPath, JsonPath]:
+        """Tell where what holds for a task stands, without those defaults that something else goes before."""
+        rows = entry.get("expand_kwargs")
+        mapped = (
+            {name for row in rows if isinstance(row, dict) for name in row}
+            if isinstance(rows, list)
+            else set()
+        )
+        mapped |= set(expand) if isinstance(expand := entry.get("expand"), dict) else set()
+        hidden: set[JsonPath] = {("args", name) for name in mapped}
+        if entry.get("teardown") is not None:
+            hidden.add(("trigger_rule",))  # a teardown's is Airflow's own
+        origins = setting_origins(self.data, path)
+        return {at: source for at, source in origins.items() if at not in hidden or source[0] != "defaults"}
 
     def leaves(self, value: Any, path: JsonPath, source: JsonPath) -> Iterator[Origin]:
         """Explain a value, or what is inside it: where it holds, and where it stands in the merged data."""

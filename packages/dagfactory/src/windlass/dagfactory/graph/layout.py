@@ -69,8 +69,10 @@ def _share(char: str) -> float:
     if unicodedata.east_asian_width(char) in "WF":
         return 1.05
     if char in "ijlrtfI.,:;|'()[] ":
-        return 0.38
-    return 0.92 if char in "mwMW@%" else 0.72 if char.isupper() else 0.58
+        return 0.41
+    if char in "mwMW@%":
+        return 1.0 if char in "mW@%" else 0.87
+    return 0.8 if char.isupper() else 0.64
 
 
 def shorten(text: str, width: float, size: float = 13.0) -> str:
@@ -95,7 +97,8 @@ def heading(node: Node) -> str:
 def caption(node: Node) -> str:
     """Write what stands below a task's name: the operator, and what is not usual about the task."""
     operator = node.operator.rpartition(".")[2] if _is_class(node.operator) else node.operator
-    return " · ".join(part for part in (operator, node.role, node.trigger_rule) if part)
+    rule = None if node.role == "teardown" else node.trigger_rule  # of which there is one only
+    return " · ".join(part for part in (operator, node.role, rule) if part)
 
 
 def _is_class(operator: str) -> bool:
@@ -224,7 +227,7 @@ class _Plan:
         bottom = max((item.y + item.height / 2 for column in columns for item in column), default=0.0)
         if group is not None:
             right = max(right + _PAD, text_width(self.graph.nodes[group].name) + 2 * _PAD)
-            bottom += _PAD
+            bottom = max(bottom + _PAD, _HEADER)
         places = {key: item.y for key, item in ports.items()}
         return _Area(right, bottom, at, places, borders, {})
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from windlass.dagfactory.diagnostics import JsonPath, value_at
+from windlass.dagfactory.model import setting_origins
 from windlass.dagfactory.scope import Scope
 from windlass.dagfactory.secrets import hide
 
 __all__ = ["Edge", "Graph", "Node", "read_graph"]
 
 Kind = Literal["task", "group", "missing"]
-_DEFAULT_RULE = "all_success"
+_DEFAULT_RULE, _OF_TEARDOWNS = "all_success", "all_done_setup_success"
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Graph:
                     "operator": node.operator or None,
                     "mapped": node.mapped,
                     "role": node.role or None,
-                    "trigger_rule": node.trigger_rule or _DEFAULT_RULE,
+                    "trigger_rule": None if node.kind == "group" else node.trigger_rule or _DEFAULT_RULE,
                 }
                 for node in self.nodes.values()
             ],
@@ -105,8 +107,8 @@ def read_graph(data: Mapping[str, Any]) -> Graph:
             becomes a node of kind `missing`.
     """
     graph = Graph(str(data.get("dag_id") or "DAG"), _schedule(data.get("schedule")))
-    pending = _Pending(graph)
-    _read_level(data.get("tasks"), None, Scope(), pending)
+    pending = _Pending(graph, data)
+    _read_level(data.get("tasks"), ("tasks",), None, Scope(), pending)
     edges: dict[tuple[str, str], Edge] = {}
     for node, entry, scope in pending.entries:
         for name, kind in _upstream(entry):
@@ -142,31 +144,33 @@ def _without_secrets(graph: Graph) -> Graph:
 @dataclass
 class _Pending:
     graph: Graph
+    data: Mapping[str, Any]
     entries: list[tuple[Node, Mapping[str, Any], Scope]] = field(default_factory=list)
 
 
-def _read_level(tasks: Any, parent: str | None, scope: Scope, pending: _Pending) -> None:
+def _read_level(tasks: Any, path: JsonPath, parent: str | None, scope: Scope, pending: _Pending) -> None:
     if not isinstance(tasks, Mapping):
         return
     for name, entry in tasks.items():
         if not isinstance(entry, Mapping):
             continue
-        node = _node(str(name), entry, parent, scope.prefix, pending.graph)
+        node = _node(str(name), (*path, name), parent, scope.prefix, pending)
         scope.add(node.name, node.id)
         pending.graph.nodes[node.id] = node
         pending.entries.append((node, entry, scope))
         if node.kind == "group":
             inner = scope.inside(node.id, prefixed=entry.get("prefix_group_id") is not False)
-            _read_level(entry["tasks"], node.id, inner, pending)
+            _read_level(entry["tasks"], (*path, name, "tasks"), node.id, inner, pending)
 
 
-def _node(name: str, entry: Mapping[str, Any], parent: str | None, prefix: str, graph: Graph) -> Node:
+def _node(name: str, path: JsonPath, parent: str | None, prefix: str, pending: _Pending) -> Node:
+    entry = value_at(pending.data, path)
     node_id = f"{prefix}{name}"
-    while node_id in graph.nodes:  # two tasks of one id are a mistake; both are drawn
+    while node_id in pending.graph.nodes:  # two tasks of one id are a mistake; both are drawn
         node_id += "'"
     if "tasks" in entry:
         return Node(node_id, name, "group", parent, tooltip=_text(entry.get("tooltip")))
-    rule = entry.get("trigger_rule")
+    rule = _rule_of(pending.data, path)
     return Node(
         node_id,
         name,
@@ -175,9 +179,18 @@ def _node(name: str, entry: Mapping[str, Any], parent: str | None, prefix: str, 
         operator=_text(entry.get("operator")),
         mapped="expand" in entry or "expand_kwargs" in entry,
         role="setup" if entry.get("setup") is True else "teardown" if entry.get("teardown") else "",
-        trigger_rule=rule if isinstance(rule, str) and rule != _DEFAULT_RULE else None,
+        trigger_rule=rule if rule != _DEFAULT_RULE else None,
         tooltip=_text(entry.get("doc_md")),
     )
+
+
+def _rule_of(data: Mapping[str, Any], path: JsonPath) -> str:
+    """Tell which trigger rule holds for a task; a teardown's is Airflow's own, whatever defaults say."""
+    if value_at(data, path).get("teardown") is not None:
+        return _OF_TEARDOWNS
+    source = setting_origins(data, path).get(("trigger_rule",))
+    rule = None if source is None else value_at(data, source)
+    return rule if isinstance(rule, str) else _DEFAULT_RULE
 
 
 def _upstream(entry: Mapping[str, Any]) -> Iterator[tuple[str, Literal["depends", "teardown"]]]:

@@ -22,6 +22,8 @@ __all__ = ["to_svg"]
 
 _MARGIN, _TITLE = 24.0, 52.0
 _LEVEL = 0.05
+_BEND = 20.0
+"""How far what leads back reaches out of a row: three quarters of it, which a group's border is away."""
 _INKS = ("#3b6fd4", "#0f8a6d", "#b8561a", "#8446c2", "#b3306f", "#5f7a12")
 _STYLE = """
 svg{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
@@ -143,8 +145,8 @@ def _detour(start: Point, end: Point) -> str:
     """Lead back below the row, out of the source's right side and into the target's left."""
     (x0, y0), (x1, y1) = start, end
     low = max(y0, y1) + 31
-    out = f"C{x0 + 30:.1f} {y0:.1f} {x0 + 30:.1f} {low:.1f} {x0:.1f} {low:.1f}"
-    into = f"C{x1 - 30:.1f} {low:.1f} {x1 - 30:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
+    out = f"C{x0 + _BEND:.1f} {y0:.1f} {x0 + _BEND:.1f} {low:.1f} {x0:.1f} {low:.1f}"
+    into = f"C{x1 - _BEND:.1f} {low:.1f} {x1 - _BEND:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
     return f"M{x0:.1f} {y0:.1f}{out}H{x1:.1f}{into}"
 
 
