@@ -151,7 +151,7 @@ def test_the_name_of_a_path_that_is_not_there_is_suggested(configs: Path) -> Non
         ("tasks.zzz", "at $.tasks there are g, note, run"),
         ("shedule", 'did you mean "$.schedule"?'),
         ("tasks.run.depends_on[7]", "at $.tasks.run.depends_on there are 0"),
-        ("zone['it\\'s']", "at $ there are "),
+        ("zzz['it\\'s']", "at $ there are "),
         ("", "at $ there are "),
     ],
 )
