@@ -136,5 +136,18 @@ class Stand:
                 yield
                 assert process.poll() is None, log_file.read_text()[-3000:]
             finally:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(timeout=60)
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children. Airflow exits by an exception, which what it is at may swallow."""
+    for _ in range(12):
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    raise AssertionError("the dag processor does not end")

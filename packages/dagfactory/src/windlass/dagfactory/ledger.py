@@ -199,7 +199,7 @@ def _read_claims(names: Path, release: str | None, _: tuple[int, int]) -> Claims
         written_by, configs, _relative = json.loads(heading)
         rows = (line.rpartition("\t") for line in lines)
         named = {dag_id: json.loads(name) for dag_id, tab, name in rows if tab}
-    except ValueError:  # another release's, that writes it otherwise
+    except (ValueError, TypeError):  # another release's, that writes it otherwise
         return Claims()
     return Claims(Path(configs), named) if release in {None, written_by} else Claims()
 
