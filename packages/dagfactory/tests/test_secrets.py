@@ -231,6 +231,9 @@ NO_SECRETS = [
     "-----BEGIN PRIVATE KEY is how one begins",
     '{"password": "{{ conn.db.password }}", "token": ""}',
     "Tell them the password: it is required",
+    "aws athena start-query-execution --client-request-token 02ccb92b-33e8",
+    "python -c 'Client(project=x, credentials=scoped)'",
+    "https://example.org/stamp?signature=sha2",
 ]
 
 
@@ -273,7 +276,14 @@ def test_keys_tell_of_secrets(config: dict[str, Any], args: dict[str, Any], path
         {"env": {"GOOGLE_APPLICATION_CREDENTIALS": "/keys/gcp.json"}},
         {"env_vars": [{"name": "DB_PASSWORD", "value": ""}, {"name": "REGION", "value": "eu"}]},
         {"argv": ["--password", "{{ conn.db.password }}", "--password-file", "x", "--token", "--verbose"]},
-        {"password": 0, "token": True, "next_token": "abc", "tokenizer": "words", "secret_name": "prod/db"},
+        {
+            "password": 0,
+            "token": True,
+            "next_token": "abc",
+            "clientRequestToken": "ab-1",
+            "tokenizer": "words",
+            "secret_name": "prod/db",
+        },
         {"password": "<password>", "api_key": "***", "secret": "changeme"},
     ],
 )

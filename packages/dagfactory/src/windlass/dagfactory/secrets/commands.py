@@ -164,8 +164,8 @@ def _assigned(text: str, *, sql: bool) -> Iterator[Secret]:
         name = found["name"]
         if not names_secret(name) or not is_literal(_value(found)):
             continue
-        if sql and not _IN_SQL.search(name):
-            continue  # a column
+        if (sql and not _IN_SQL.search(name)) or name.lower().endswith(("credential", "credentials")):
+            continue  # a column, or the name of an object or a file
         before = text[max(0, found.start() - _NEAR) : found.start()]
         if found["quoted"] is None and not _COMMAND_BEGINS.search(before):
             continue

@@ -18,10 +18,12 @@ _NAME = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _POINTERS = re.compile(
-    r"(?:next|page|starting|continuation|resume|sync|delta|pad|eos|bos|unk|sep|cls|mask)[_-]token\Z",
-    re.IGNORECASE,
+    r"""(?:next|page|starting|continuation|resume|sync|delta|forward|backward
+    |client|request|idempotency|lock|change
+    |pad|eos|bos|unk|sep|cls|mask)[_-]token\Z""",
+    re.IGNORECASE | re.VERBOSE,
 )
-"""Tokens that say how far a list was read, or that a language model reads."""
+"""Tokens that say how far a list was read or which request it is, or that a language model reads."""
 
 _STANDS_FOR = re.compile(
     r"""\$(?:[$A-Za-z_{(@*0-9]|\Z) | ` | \{\{ | \{% | %[(s{] | <\( | @[./~{$(] | :\w+\Z | \?\Z | \{[\w.]*\}\Z

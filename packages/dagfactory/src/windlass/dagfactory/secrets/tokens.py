@@ -49,7 +49,7 @@ _PASSWORD_IN_URL = re.compile(
     re.IGNORECASE,
 )
 _QUERY = re.compile(
-    r"""[?&](?:(?:access|auth|private)_?token|token|api[_-]?key|passw(?:or)?d|pwd|(?:client_?)?secret|sig(?:nature)?)
+    r"""[?&](?:(?:access|auth|private)_?token|token|api[_-]?key|passw(?:or)?d|pwd|(?:client_?)?secret|sig(?=[^&\s]{20})|signature(?=[^&\s]{20}))
     =(?P<secret>[^\s&\#"'<>`)|;]{1,1000})""",
     re.IGNORECASE | re.VERBOSE,
 )
