@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,8 @@ def check_file(folder: Path, name: str, path: JsonPath) -> Iterator[Finding]:
         name: The file as the config names it, relative to the folder, with slashes.
         path: Where the config names it.
     """
+    if _is_plainly_there(os.fspath(folder), name):
+        return
     if not name or "\0" in name:
         yield Finding(Code.FILE_NOT_FOUND, path, "no file is named")
         return
@@ -37,6 +40,23 @@ def check_file(folder: Path, name: str, path: JsonPath) -> Iterator[Finding]:
         yield Finding(Code.PATH_ESCAPE, path, f'"{name}" leads out of the config\'s folder')
     elif not real.is_file() or not os.access(real, os.R_OK):
         yield Finding(Code.NOT_A_FILE, path, f'"{name}" is not a file that can be read')
+
+
+def _is_plainly_there(folder: str, name: str) -> bool:
+    """Tell whether there is nothing to look into, as nearly always: no link and no step up on the way.
+
+    Following links to the end asks for each folder from the root down, at a third of what a check costs.
+    """
+    path, kind = folder, stat.S_IFDIR
+    for part in name.split("/"):
+        if part in ("", ".", "..") or "\\" in part or "\0" in part or kind != stat.S_IFDIR:
+            return False
+        path = f"{path}/{part}"
+        try:
+            kind = stat.S_IFMT(os.lstat(path).st_mode)
+        except OSError:
+            return False
+    return kind == stat.S_IFREG and os.access(path, os.R_OK)
 
 
 def _missing(folder: Path, target: Path, name: str, path: JsonPath, error: OSError) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,7 @@ def fits_spec(use: Use, model: type[BaseModel], name: str) -> tuple[BaseModel | 
     return None, findings
 
 
+@cache
 def parameter_names(model: type[BaseModel]) -> list[str]:
     """List the names that a config may use for a model's parameters."""
     names = {info.alias or name for name, info in model.model_fields.items()}
