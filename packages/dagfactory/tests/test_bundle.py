@@ -135,6 +135,32 @@ def test_an_empty_folder_of_configs_is_told_of_and_keeps_the_stubs(machine: Mach
     assert machine.initialize() == (ALL, ["configs_gone"])
 
 
+def test_stubs_serve_as_long_as_they_are_there(machine: Machine, tmp_path: Path) -> None:
+    machine.initialize()
+    own = tmp_path / "storage" / "examples" / "stubs" / ".windlass"
+    (own / "lock").unlink()
+    (own / "lock").mkdir()
+    assert machine.initialize() == (ALL, ["stubs_not_written"])
+    assert machine.initialize() == (ALL, [])  # told once
+    (own / "lock").rmdir()
+    assert machine.initialize() == (ALL, [])
+    (own / "lock").unlink()
+    (own / "lock").mkdir()
+    assert machine.initialize() == (ALL, ["stubs_not_written"])  # and again when it comes back
+    with pytest.raises(StubsError, match=r"cannot be written \(Is a directory"):
+        machine.initialize(dag_id="new_daily_load_v1")
+    (own / "dags").unlink()
+    with pytest.raises(StubsError, match="check permissions and space"):
+        machine.initialize(dag_id="crm_daily_sync_v1")
+
+
+def test_a_config_that_cannot_be_looked_at_is_told_of(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "outside.json").write_text("{}")
+    (machine.configs / "new_daily_load_v1").mkdir()
+    (machine.configs / "new_daily_load_v1" / "dag.json").symlink_to(tmp_path / "outside.json")
+    assert machine.initialize() == (ALL, ["config_unreadable", "stubs_synced"])
+
+
 class Bundles:
     """Bundles in the order of Airflow's configuration, and what their stubs say of each other."""
 
