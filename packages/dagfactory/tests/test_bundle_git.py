@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.dag_processing.bundles.base import BaseDagBundle
 from windlass_test_stand import Stand, airflow, until
+
+from windlass.dagfactory.bundle import ConfigDagBundle
+from windlass.dagfactory.git_bundle import GitConfigDagBundle
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 WriteConfig = Callable[..., Path]
@@ -138,6 +142,33 @@ def test_a_wrong_folder_is_told_of(stand: Stand, repository: Repository) -> None
     told = task_start(stand, ("start", version), ("start", None))
     for line, where in zip(told, (f"commit {version}", "'main'"), strict=True):
         assert f"finds no such folder at {where}; check its subdir" in line
+
+
+def test_a_dag_id_that_another_bundle_claims_is_told_of_but_not_in_a_run_that_has_begun(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = repository.commit("one", "echo one\n")
+    git = {"repo_url": str(repository.folder), "tracking_ref": "main", "subdir": "pipelines"}
+    folder = {"configs": str(repository.configs)}
+    listed = [
+        {"name": "git", "classpath": f"{GitConfigDagBundle.__module__}.GitConfigDagBundle", "kwargs": git},
+        {"name": "folder", "classpath": f"{ConfigDagBundle.__module__}.ConfigDagBundle", "kwargs": folder},
+    ]
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(tmp_path / "storage"))
+
+    def stub(bundle: BaseDagBundle) -> str:
+        bundle.initialize()
+        return (bundle.path / NAME / "dag.json.py").read_text()
+
+    for bundles, git_is_late in ((listed, False), (listed[::-1], True)):
+        monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
+        for _ in bundles:  # whichever the dag processor brings up first
+            late = {
+                "git": "also_in" in stub(GitConfigDagBundle(name="git", **git)),
+                "folder": "also_in" in stub(ConfigDagBundle(name="folder", **folder)),
+            }
+        assert late == {"git": git_is_late, "folder": not git_is_late}
+    assert "also_in" not in stub(GitConfigDagBundle(name="git", version=version, **git))
 
 
 def test_without_the_provider_the_extra_is_named() -> None:
