@@ -19,6 +19,7 @@ from windlass.dagfactory import (
     render_text,
 )
 from windlass.dagfactory.analysis import Analysis
+from windlass.dagfactory.checks.naming import right_name
 from windlass.dagfactory.checks.params import ordered_params
 from windlass.dagfactory.checks.secrets import check_secrets
 
@@ -120,6 +121,21 @@ def test_continuous_runs_one_at_a_time(config: dict[str, Any]) -> None:
 def test_the_convention_of_names(config: dict[str, Any], dag_id: str) -> None:
     file = ConfigFile(f"{dag_id}/dag.json", f"/configs/{dag_id}/dag.json")
     assert [found.code for found in check(config | {"dag_id": dag_id}, file).diagnostics()] == ["WDF203"]
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("dags.json", "dag.json"),
+        ("DAG.YAML", "dag.yaml"),
+        ("dag.jsonc", "dag.json"),
+        (".dag.yml", "dag.yml"),
+        ("sales_daily_load_v1.json", "sales_daily_load_v1.dag.json"),
+        ("sales_daily_load_v1", "sales_daily_load_v1.dag.json"),
+    ],
+)
+def test_a_file_that_airflow_does_not_find_has_a_right_name(name: str, right: str) -> None:
+    assert right_name(name) == right
 
 
 def test_either_way_of_naming_a_config(config: dict[str, Any]) -> None:
@@ -513,7 +529,8 @@ def test_arguments_in_defaults_are_checked_whether_or_not_a_task_takes_them(
 def test_arguments_in_defaults_need_not_be_all_there(config: dict[str, Any]) -> None:
     operators = {
         "trial.load_file": {"args": {"table": "staging.sale", "mode": None, "file": "beside_each.csv"}},
-        "trial.run_sql": {"args": {"sql": "select 1"}},
+        "trial.run_sql": {"args": {"sql": "select 1", "sql_file": "one_of_them.sql"}},
+        "trial.failing": {"args": {"x": "a"}},
         "trial.note": {"args": {"anything": 1, "retriesOfNote": 2}},
         "windlass.no.such.Operator": {"args": {"x": 1}},
     }

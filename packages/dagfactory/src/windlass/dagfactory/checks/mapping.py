@@ -22,7 +22,7 @@ from windlass.dagfactory.checks.use import Call, Output, Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath
 from windlass.dagfactory.registry import OperatorSpec, file_parameters
 
-__all__ = ["check_mapped_spec", "check_mapping", "convert", "field_name", "mapped_call"]
+__all__ = ["check_mapped_spec", "check_mapping", "mapped_call"]
 
 _MANY = 1000
 
@@ -140,7 +140,7 @@ def mapped_call(use: Use, operator: str, model: type[BaseModel] | None, files: f
     if model is not None:
         arguments = dict(sorted(_coerced(model, use.args).items()))
         expand = {
-            field_name(model, name): value
+            _name(model, name): value
             if isinstance(value, Output)
             else [_coerced(model, {name: item}).popitem()[1] for item in value]
             for name, value in use.expand.items()
@@ -158,24 +158,17 @@ def _coerced(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any
         return validated(model.model_validate(values))
     except ValidationError:
         return {
-            field_name(model, name): convert(model, field_name(model, name), value)
-            for name, value in values.items()
+            _name(model, name): _convert(model, _name(model, name), value) for name, value in values.items()
         }
 
 
-def field_name(model: type[BaseModel], key: str) -> str:
-    """Tell by which name the model's code knows a parameter that a config names."""
+def _name(model: type[BaseModel], key: str) -> str:
     if key in model.model_fields:
         return key
     return next((name for name, info in model.model_fields.items() if info.alias == key), key)
 
 
-def convert(model: type[BaseModel], name: str, value: Any) -> Any:
-    """Convert the value of one parameter as the model would.
-
-    Raises:
-        ValidationError: It does not fit.
-    """
+def _convert(model: type[BaseModel], name: str, value: Any) -> Any:
     return _adapter(model, name).validate_python(value) if name in model.model_fields else value
 
 

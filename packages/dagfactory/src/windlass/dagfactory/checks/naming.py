@@ -9,11 +9,23 @@ from typing import Any
 from windlass.dagfactory.checks.tree import Tree
 from windlass.dagfactory.diagnostics import Code, Finding
 
-__all__ = ["check_names"]
+__all__ = ["check_names", "right_name"]
 
 _DAG_ID = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+_v[0-9]+\Z")
 _LONGEST_ID = 250
+_NEAR_DAG = frozenset({"", "config", "configuration", "dag", "dags", "pipeline"})
 _TASK_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,199}\Z")
+
+
+def right_name(file_name: str) -> str:
+    """Tell how a config's file is to be called, of one that Airflow does not find.
+
+    Args:
+        file_name: As it is called: `dags.json`, `sales_daily_load_v1.json`.
+    """
+    stem, _, suffix = file_name.partition(".")
+    ending = next((known for known in ("json", "yaml", "yml") if suffix.lower().endswith(known)), "json")
+    return f"dag.{ending}" if stem.lower() in _NEAR_DAG else f"{stem}.dag.{ending}"
 
 
 def check_names(data: Mapping[str, Any], tree: Tree, expected: str) -> Iterator[Finding]:

@@ -8,20 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from windlass.dagfactory.checks.annotations import annotation_findings
-from windlass.dagfactory.checks.mapping import (
-    check_mapped_spec,
-    check_mapping,
-    convert,
-    field_name,
-    mapped_call,
-)
+from windlass.dagfactory.checks.mapping import check_mapped_spec, check_mapping, mapped_call
 from windlass.dagfactory.checks.parameters import (
     Where,
     check_files,
+    fits,
     fits_spec,
     key_of,
     missing,
@@ -127,6 +119,7 @@ def check_default_operators(data: Mapping[str, Any], tree: Tree, registry: Regis
 
 
 def _check_default_args(name: str, args: Mapping[str, Any], registry: Registry) -> Iterator[Finding]:
+    """Check arguments of which a task may add more: by themselves, not what goes with what."""
     path: JsonPath = ("defaults", "operators", name)
     try:
         model = registry.get(name).parameters
@@ -135,17 +128,16 @@ def _check_default_args(name: str, args: Mapping[str, Any], registry: Registry) 
         return
     known = parameter_names(model)
     where = _under((*path, "args"))
-    for key, value in args.items():
-        if key not in known:
-            if model.model_config.get("extra") != "allow":
-                yield unknown(key, known, where(key))
-        elif value is not None:
-            try:
-                convert(model, field_name(model, key), value)
-            except ValidationError as error:
-                for each in error.errors(include_url=False):
-                    located: ErrorDetails = {**each, "loc": (key, *each["loc"])}
-                    yield model_finding(located, model, args, where, path)
+    if model.model_config.get("extra") != "allow":
+        yield from (unknown(key, known, where(key)) for key in args if key not in known)
+    given = {key: value for key, value in args.items() if key in known and value is not None}
+    try:
+        outcome = fits(model, given, name)
+    except RegistryError:  # it may count on what is not given here
+        return
+    for wrong in outcome if isinstance(outcome, list) else ():
+        if wrong["loc"] and not (wrong["type"] == "missing" and len(wrong["loc"]) == 1):
+            yield model_finding(wrong, model, given, where, path)
 
 
 def _use(node: Node, data: Mapping[str, Any]) -> Use | None:

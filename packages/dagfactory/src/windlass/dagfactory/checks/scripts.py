@@ -6,7 +6,7 @@ known without importing Airflow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -60,7 +60,7 @@ def rendered_by(operator: str) -> Rendered:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    listed = (value,) if isinstance(value, str) else value
+    listed = (value,) if isinstance(value, str) else value if isinstance(value, Collection) else ()
     return tuple(each for each in listed if isinstance(each, str) and each)
 
 
