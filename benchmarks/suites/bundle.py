@@ -91,7 +91,7 @@ def _batch(process: Worker, bundle: str, numbers: Iterator[int], file: str) -> f
 def _edits(folder: Path, edits: int) -> Iterator[Row]:
     configs, home = folder / "edited", folder / "home-edited"
     write_configs(configs, _FEW)
-    settings = airflow_settings(home, config_bundle("edited", configs, refresh_interval=1))
+    settings = airflow_settings(home, config_bundle("edited", configs))
     settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{home}/airflow.db"
     with _processor(home, {**os.environ, **settings}):
         counted = partial(_scalar, home, "select count(*) from dag where not is_stale")

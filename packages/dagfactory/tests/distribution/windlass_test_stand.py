@@ -78,7 +78,7 @@ class Stand:
         return {
             "name": name,
             "classpath": "windlass.dagfactory.bundle.ConfigDagBundle",
-            "kwargs": {"configs": str(configs), "refresh_interval": 1, **kwargs},
+            "kwargs": {"configs": str(configs), **kwargs},
         }
 
     def use_bundles(self, bundles: Sequence[dict[str, Any]]) -> None:

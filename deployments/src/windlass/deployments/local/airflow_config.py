@@ -71,7 +71,7 @@ def _sections(layout: Layout, endpoints: AirflowEndpoints) -> dict[str, dict[str
         {
             "name": "configs",
             "classpath": "windlass.dagfactory.bundle.ConfigDagBundle",
-            "kwargs": {"configs": str(endpoints.configs), "refresh_interval": 1},
+            "kwargs": {"configs": str(endpoints.configs)},
         }
     ]
     return {
@@ -115,7 +115,6 @@ def _sections(layout: Layout, endpoints: AirflowEndpoints) -> dict[str, dict[str
         "dag_processor": {
             "dag_bundle_config_list": json.dumps(bundles),
             "dag_bundle_storage_path": str(layout.airflow_home / "bundles"),
-            "refresh_interval": "1",
             "bundle_refresh_check_interval": "1",
             "min_file_process_interval": "600",
             "file_parsing_sort_mode": "modified_time",

@@ -60,12 +60,14 @@ class ConfigDagBundle(BaseDagBundle):
         name: The bundle's name.
         configs: Absolute path of the folder of configs; may be read-only.
         stubs: Folder of the stubs; by default in Airflow's bundle storage. Images may ship it filled.
-        kwargs: What every bundle takes: `refresh_interval`, `version`, `view_url_template`.
+        kwargs: What every bundle takes: `refresh_interval`, `version`, `view_url_template`. Changes are seen
+            at each of Airflow's looks (`bundle_refresh_check_interval`), whatever the interval.
     """
 
     supports_versioning = False
 
     def __init__(self, *, name: str, configs: str, stubs: str | None = None, **kwargs: Any) -> None:
+        self._listed: frozenset[str] | None = None
         super().__init__(name=name, **kwargs)
         if not Path(configs).is_absolute():
             raise StubsError(configs, f"the bundle {name!r} needs an absolute path of configs in its kwargs")
@@ -109,6 +111,28 @@ class ConfigDagBundle(BaseDagBundle):
         prepare_forks()
         with self.lock():
             bring_up_to_date(self._stubs, bundle=self.name)
+        self._listed = self._stubs.names
+
+    @property
+    def refresh_interval(self) -> int:
+        """How many seconds after a refresh Airflow does the next: none where configs have come or gone.
+
+        Airflow asks the dag processor's bundle whenever it could refresh it. A refresh has it search all
+        stubs, half a millisecond each, and write to its database; whether anything has changed costs a
+        fortieth. So that is looked at here, and an edited config's stub touched, which Airflow sees itself.
+        """
+        if self._listed is None:
+            return self._refresh_interval
+        try:
+            with self.lock():
+                bring_up_to_date(self._stubs, bundle=self.name)
+        except StubsError:
+            return 0  # and the refresh says why
+        return self._refresh_interval if self._stubs.names == self._listed else 0
+
+    @refresh_interval.setter
+    def refresh_interval(self, seconds: int) -> None:  # Airflow's constructor sets it
+        self._refresh_interval = seconds
 
     def get_current_version(self) -> None:
         """Tell that a folder has no versions."""

@@ -122,6 +122,8 @@ class Ledger:
             dags: DAG id and config name of each DAG that has a stub.
         """
         (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        # Airflow looks into each folder and file below that of the stubs. Valid in both of its syntaxes.
+        (self._folder / ".airflowignore").write_text("plans\n", encoding="utf-8")
         names = "".join(f"{dag_id}\t{json.dumps(name)}\n" for dag_id, name in sorted(dags))
         self.replace(self._names_file, self._heading.decode() + names)
         self.replace(self._entries_file, self._encode(entries, defaults))

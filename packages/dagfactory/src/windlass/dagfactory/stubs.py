@@ -121,6 +121,11 @@ class StubFolder:
         """
         return self._ledger.exists if dag_id is None else self._ledger.has_dag(dag_id)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the configs that have a stub."""
+        return frozenset(self._ledger.load())
+
     def sync(self, *, claimed: Callable[[str], Sequence[str]] | None = None) -> SyncResult:
         """Bring the stubs up to date with the configs.
 
