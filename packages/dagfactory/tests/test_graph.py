@@ -368,3 +368,16 @@ def test_a_cycle_stays_inside_its_group() -> None:
     left, right = float(box.get("x") or 0), float(box.get("x") or 0) + float(box.get("width") or 0)
     assert left - 6 < min(xs)  # control points: the curve itself reaches three quarters as far
     assert max(xs) < right + 6
+
+
+def test_ids_that_look_like_secrets_stay_apart() -> None:
+    one, other = f"ghp_{'a1B2' * 9}", f"ghp_{'c3D4' * 9}"
+    graph = read_graph(
+        {"tasks": {one: OP, "g": {"tasks": {other: OP, "a": after(other)}}, other: after(one)}}
+    )
+    assert list(graph.nodes) == ["(secret)", "g", "g.(secret)", "g.a", "(secret)'"]
+    assert [(edge.source, edge.target) for edge in graph.edges] == [
+        ("g.(secret)", "g.a"),
+        ("(secret)", "(secret)'"),
+    ]
+    assert graph.nodes["g.(secret)"].parent == "g"

@@ -23,7 +23,7 @@ from windlass.dagfactory.checks.outputs import check_outputs
 from windlass.dagfactory.checks.params import check_params
 from windlass.dagfactory.checks.retry import check_retries
 from windlass.dagfactory.checks.schedule import check_schedule, zone
-from windlass.dagfactory.checks.secrets import check_secrets, redact
+from windlass.dagfactory.checks.secrets import check_secrets
 from windlass.dagfactory.checks.selfwaits import check_self_waits
 from windlass.dagfactory.checks.tree import Tree
 from windlass.dagfactory.checks.use import Call, Calls, Use
@@ -74,7 +74,7 @@ def run_checks(
         findings.extend(check_file(folder, doc, ("doc_md",)))
     calls = Calls()
     findings.extend(_check_operators(data, tree, folder, registry, calls))
-    return redact(findings, data), calls
+    return findings, calls
 
 
 def _check_operators(
