@@ -240,6 +240,21 @@ def test_functions_are_called_by_path_and_conditions_end_a_path(
     assert {"each[0]", "each[1]"} <= states.keys()
 
 
+def test_templates_take_in_what_is_beside_the_config(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "sales_included_v1"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "run.sh").write_text("{% set name = 'one' %}{% include 'lib/part.sh' %}\n")
+    (folder / "lib" / "part.sh").write_text(f"echo {{{{ name }}}} > {tmp_path}/{{{{ name }}}}.txt")
+    (folder / "two.j2").write_text("{% macro two() %}two{% endmacro %}")
+    inline = "{% from '/two.j2' import two %}{% set name = two() %}{% include 'lib/part.sh' %}"
+    tasks = {
+        "file": {"operator": "airflow.bash", "args": {"bash_command": "run.sh"}},
+        "text": {"operator": "airflow.bash", "args": {"bash_command": inline}},
+    }
+    assert run(tasks, folder.name) == {"file": "success", "text": "success"}
+    assert {path.name for path in tmp_path.glob("*.txt")} == {"one.txt", "two.txt"}
+
+
 def test_files_are_awaited_and_handed_on(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("b.txt", "a.txt"):

@@ -58,7 +58,7 @@ def annotation_findings(
             continue
         fits, kinds = told
         if not fits(value):
-            given = _KINDS[type(value)]
+            given = _KINDS.get(type(value), type(value).__name__)
             message = f'"{name}": the operator takes {" or ".join(kinds) or "nothing"}, not {given}'
             yield Finding(Code.INVALID_PARAMETER, where(name), message, _suggestion(value, given, kinds))
 

@@ -49,7 +49,7 @@ def check_outputs(data: Mapping[str, Any], tree: Tree, edges: list[Edge]) -> Ite
 
 def _reason(data: Mapping[str, Any], source: Node) -> tuple[str, str] | None:
     """Tell why nothing can be mapped over what a task returns, and what to do; None where that may do."""
-    name, operator = source.node_id, source.entry.get("operator")
+    name, operator = source.node_id, str(source.entry.get("operator"))
     another = "name a task that returns an array or an object"
     if operator in _NOTHING:
         return f'"{name}" returns nothing to map over: it is {operator}', another
