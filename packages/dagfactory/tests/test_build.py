@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 from airflow.sdk import DAG
 
 from windlass.dagfactory import ConfigError, ConfigFile, analyse, build_dag, load_config, load_folder
+from windlass.dagfactory.build.refusal import Refusal, RefusedError
 from windlass.dagfactory.model import TriggerRule
 from windlass.dagfactory.signature import signature_of
 
@@ -273,3 +275,42 @@ def test_signatures_are_read_through_subclasses() -> None:
 def test_the_config_reads_as_json_in_the_end(dag: DAG) -> None:
     dag.resolve_template_files()
     assert json.loads(Path(dag.fileloc).read_text())["dag_id"] == dag.dag_id
+
+
+def test_notifiers_that_cannot_be_made_are_located(
+    tmp_path: Path, config: dict[str, Any], write_config: WriteConfig
+) -> None:
+    """A notifier's constructor may refuse what its signature takes."""
+    refused = [{"notifier": "windlass_test_operators_airflow.Picky", "args": {"room": "nowhere"}}]
+    config["notify"] = {"on_failure": refused}
+    with pytest.raises(
+        ConfigError, match=r"WDF802: the notifier .*Picky cannot be made: no such room"
+    ) as caught:
+        build_dag(analyse(ConfigFile.at(write_config(tmp_path, config))))
+    assert [found.path for found in caught.value.diagnostics] == ["$.notify"]
+    del config["notify"]
+    config["tasks"]["run"]["notify"] = {"on_retry": refused}
+    with pytest.raises(ConfigError, match="WDF802") as caught:
+        build_dag(analyse(ConfigFile.at(write_config(tmp_path, config))))
+    assert [found.path for found in caught.value.diagnostics] == ["$.tasks.run.notify"]
+
+
+def test_a_compensation_whose_class_is_not_there_is_located(
+    tmp_path: Path, config: dict[str, Any], write_config: WriteConfig
+) -> None:
+    config["compensate"] = {"operator": "trial.gone"}
+    config["tasks"]["run"]["compensate"] = {"operator": "trial.gone"}
+    with pytest.raises(ConfigError, match=r"WDF302.*Gone") as caught:
+        build_dag(analyse(ConfigFile.at(write_config(tmp_path, config))))
+    assert [found.path for found in caught.value.diagnostics] == ["$.compensate.operator"]
+    del config["compensate"]
+    with pytest.raises(ConfigError, match=r"WDF302.*Gone") as caught:
+        build_dag(analyse(ConfigFile.at(write_config(tmp_path, config))))
+    assert [found.path for found in caught.value.diagnostics] == ["$.tasks.run.compensate.operator"]
+
+
+def test_refusals_pickle() -> None:
+    refused = RefusedError([Refusal("airflow", ("tasks", "a"), "no"), Refusal("operator", (), "never", "do")])
+    copied = pickle.loads(pickle.dumps(refused))
+    assert copied.refusals == refused.refusals
+    assert str(copied) == "no; never"

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseNotifier, BaseOperator
 
 
 class LoadFile(BaseOperator):
@@ -65,4 +65,14 @@ class Sql(BaseOperator):
 
 class OwnWay(Sql):
     def render_template_fields(self, *arguments: Any, **more: Any) -> None:
+        pass
+
+
+class Picky(BaseNotifier):
+    def __init__(self, room: str) -> None:
+        super().__init__()
+        if room == "nowhere":
+            raise ValueError("no such room")
+
+    def notify(self, context: Any) -> None:
         pass
