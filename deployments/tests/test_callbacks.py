@@ -129,9 +129,9 @@ class Case:
     marked: str | None = None
 
 
-# By the page's words for it. What comes back to a worker does so only after some seconds: a busy scheduler that
-# queues a task again before it hears how its last leg ended takes that end for the new one's, and fails the task.
-# A run lasts for longer than it takes to start all of these at once.
+# By the page's words for it. What comes back to a worker does so only after some seconds: a busy scheduler
+# that queues a task again before it hears how its last leg ended takes that end for the new one's, and fails
+# the task. A run lasts for longer than it takes to start all of these at once.
 CASES = {
     "succeeds": Case(ends("succeeds")),
     "skips itself": Case(ends("skips")),
