@@ -40,7 +40,6 @@ _PROSE = frozenset(
 _OPERATORS_OWN = frozenset({"args", "executor_config", "expand", "expand_kwargs"})
 """Below these, keys are parameters of operators: none of them is prose."""
 _SCRIPTS = (".sh", ".bash", ".sql", ".hql")
-_HINTS_OF_SCRIPTS = tuple(suffix.encode() for suffix in _SCRIPTS)
 _MAY_NAME_SCRIPTS = re.compile(rb"\.(?:sh|sql|hql|bash(?<!airflow\.bash))")
 _AUTHORIZATION = re.compile(r"(?:\A|[_-])authorization\Z", re.IGNORECASE)
 _SCHEME = re.compile(r"\s*(?:Bearer|Basic|Token)\s+(?=\S)", re.IGNORECASE)
@@ -59,17 +58,16 @@ def check_secrets(data: Mapping[str, Any], folder: Path | None = None) -> Iterat
         folder: Its folder, if scripts beside it that operators name are to be looked through.
     """
     hints = hints_of(data)
-    scripts = folder is not None and may_hold(data, _MAY_NAME_SCRIPTS)
-    if hints or scripts:
-        yield from _Search((*hints, *_HINTS_OF_SCRIPTS) if scripts else hints, folder).run(data)
+    if hints:
+        yield from _Search(hints).run(data)
+    if folder is not None and may_hold(data, _MAY_NAME_SCRIPTS):
+        yield from _in_scripts(data, os.fspath(folder))
 
 
 class _Search:
-    def __init__(self, hints: tuple[bytes, ...], folder: Path | None) -> None:
+    def __init__(self, hints: tuple[bytes, ...]) -> None:
         self._hints = hints
         self._suspect = searcher(hints).search
-        self._folder = folder
-        self._read: set[str] = set()
         self._keys: dict[str, bool] = {"": False}
 
     def run(self, data: Mapping[str, Any]) -> Iterator[Finding]:
@@ -122,22 +120,55 @@ class _Search:
             found = _credentials(key, value)
         for secret in found:
             yield _finding(f'"{key}" holds', secret, path)
-        if not found and owned and value.endswith(_SCRIPTS):
-            yield from self._script(value, path)
 
-    def _script(self, name: str, path: JsonPath) -> Iterator[Finding]:
-        """Look through a file beside the config, if it is one: whether it is to be there others check."""
-        if self._folder is None or name in self._read or len(name) > _LONGEST_NAME or "\n" in name:
-            return
-        self._read.add(name)
-        inside = os.path.realpath(self._folder)
-        file = os.path.realpath(os.path.join(inside, name))  # noqa: PTH118 - the name is the config's
-        content = read_bytes(file) if file.startswith(f"{inside}/") else b""
-        if isinstance(content, Problem):
-            return
-        text = content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-        for secret in _secrets_in(text, prose=False):
-            yield _finding(f'"{name}" holds', secret, path, Source(os.path.normpath(name), text, shown=False))
+
+def _in_scripts(data: Mapping[str, Any], folder: str) -> Iterator[Finding]:
+    """Look through the scripts beside the config that operators name, each once."""
+    names: set[str] = set()
+    pending: list[Any] = [data]
+    while pending:
+        value = pending.pop()
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, dict | list):
+                pending.append(inner)
+            elif isinstance(inner, str) and inner.endswith(_SCRIPTS):
+                names.add(inner)
+    for name in sorted(names):
+        text = _script(folder, name)
+        secrets = _secrets_in(text, prose=False) if text else []
+        path = _place_of(name, data) if secrets else None
+        for secret in secrets if path else ():
+            yield _finding(
+                f'"{name}" holds', secret, path or (), Source(os.path.normpath(name), text, shown=False)
+            )
+
+
+def _script(folder: str, name: str) -> str:
+    """Read a file that is in the folder, as far as it is looked through; that it is there others see to."""
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        return ""
+    path = f"{folder}/{name}"
+    if "/" in name or os.path.islink(path):  # noqa: PTH114 - a Path costs more
+        path, inside = os.path.realpath(path), os.path.realpath(folder)
+        if not path.startswith(f"{inside}/"):
+            return ""
+    content = read_bytes(path)
+    if isinstance(content, Problem):
+        return ""
+    return content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _place_of(name: str, data: Mapping[str, Any]) -> JsonPath | None:
+    """Find where an operator names a script: the first place below args and the like."""
+    pending: list[tuple[Any, JsonPath, bool]] = [(data, (), False)]
+    while pending:
+        value, path, owned = pending.pop(0)
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if inner == name and owned:
+                return (*path, key)
+            if isinstance(inner, dict | list):
+                pending.append((inner, (*path, key), owned or key in _OPERATORS_OWN))
+    return None
 
 
 def _key_of(above: JsonPath, last: str | int) -> str:

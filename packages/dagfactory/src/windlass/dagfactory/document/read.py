@@ -11,6 +11,8 @@ from windlass.dagfactory.document.scan import Problem
 
 __all__ = ["read_bytes"]
 
+_LEAST = 4096
+
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes | Problem:
     """Read a config file, bounded, without waiting on what is no regular file.
@@ -25,19 +27,22 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes | Problem:
     except ValueError as error:
         return _unreadable(str(error))
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             return _unreadable("not a regular file")
-        return _read_all(descriptor)
+        return _read_all(descriptor, found.st_size)
     except OSError as error:
         return _unreadable(error.strerror or type(error).__name__)
     finally:
         os.close(descriptor)
 
 
-def _read_all(descriptor: int) -> bytes:
+def _read_all(descriptor: int, size: int) -> bytes:
+    """Read to the end, or one byte too many; a file may be longer by now than its size was."""
     chunks: list[bytes] = []
     left = MAX_BYTES + 1
-    while left > 0 and (chunk := os.read(descriptor, left)):
+    room = size + 1  # as much memory as it takes, and not that of the longest file for each
+    while left > 0 and (chunk := os.read(descriptor, min(left, max(room, _LEAST)))):
         chunks.append(chunk)
         left -= len(chunk)
     return b"".join(chunks)
