@@ -698,6 +698,24 @@ def test_what_may_return_an_array_is_mapped_over(config: dict[str, Any], source:
     assert codes(config) == []
 
 
+@pytest.mark.parametrize("wrong", [None, [5], {"x": 1}, 5, True])
+def test_what_is_of_the_wrong_kind_is_reported_and_misleads_no_other_check(
+    config: dict[str, Any], wrong: Any
+) -> None:
+    args = {"trigger_dag_id": wrong, "wait_for_completion": True}
+    config["tasks"] = {
+        "kind": {"operator": wrong},
+        "each": {"operator": "trial.note", "expand": {"text": {"output_of": "kind"}}},
+        "again": {"operator": "airflow.trigger_dag", "args": args},
+        "wait": {"operator": "airflow.wait_for_dag", "args": {"external_dag_id": wrong}},
+        "which": {"operator": "airflow.branch", "args": {"choose": wrong}},
+        "bash": {"operator": "airflow.bash", "args": {"bash_command": wrong, "env": wrong}},
+    }
+    config |= {"dag_id": wrong, "defaults": {"operators": {"trial.load_file": {"args": {"table": wrong}}}}}
+    found = codes(config)
+    assert {"WDF103", "WDF305"} <= {code for code, _ in found} <= {"WDF103", "WDF305", "WDF102", "WDF304"}
+
+
 def test_retry_keys_add_to_the_defaults(config: dict[str, Any]) -> None:
     config["tasks"]["note"]["retry"] = {"delay": "10s"}
     assert codes(config) == [("WDF102", "$.tasks.note.retry")]

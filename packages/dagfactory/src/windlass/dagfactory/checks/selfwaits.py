@@ -60,7 +60,8 @@ class _Arguments:
 
     def waits_for(self, name: str) -> bool:
         """Tell whether the task waits for the end of a run of its own DAG."""
-        if self.mapped or self.get(name) != self.data.get("dag_id"):
+        dag_id = self.get(name)
+        if self.mapped or not isinstance(dag_id, str) or dag_id != self.data.get("dag_id"):
             return False
         states = [self.get(key) for key in _STATES]
         return all(_OF_THE_END.issuperset(map(str, given)) for given in states if isinstance(given, list))
