@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from airflow.serialization.serialized_objects import DagSerialization
 from windlass_test_stand import until
 
@@ -388,3 +389,33 @@ def test_installing_anything_makes_plans_anew(tmp_path: Path, monkeypatch: pytes
     assert is_as_it_was(code)
     (site / "new_package").mkdir()
     assert not is_as_it_was(code)
+
+
+def test_validation_and_generation_are_events(folder: Folder, config: dict[str, Any]) -> None:
+    with structlog.testing.capture_logs() as events:
+        folder.load()
+        folder.load()
+    [made] = events
+    assert made.pop("seconds") >= 0
+    assert made == {
+        "event": "dag_generated",
+        "log_level": "info",
+        "config": folder.name,
+        "dag_id": NAME,
+        "tasks": 2,
+        "plan_kept": True,
+    }
+    config["tasks"]["run"]["operator"] = "trial.run_sq"
+    config["schedule"] = "whenever"
+    folder.write(config)
+    with structlog.testing.capture_logs() as events, pytest.raises(ConfigError):
+        folder.load()
+    assert events == [
+        {
+            "event": "config_invalid",
+            "log_level": "warning",
+            "config": folder.name,
+            "mistakes": 2,
+            "codes": ["WDF201", "WDF301"],
+        }
+    ]

@@ -7,6 +7,8 @@ import time
 from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from windlass.dagfactory.build import build_dag, construct, construct_checked
 from windlass.dagfactory.discovery import ConfigFile, discover
 from windlass.dagfactory.errors import ConfigError, DagFactoryError
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 __all__ = ["load_config", "load_folder"]
+
+log = structlog.get_logger(__name__)
 
 
 def load_config(
@@ -58,11 +62,25 @@ def _from_config(file: ConfigFile, also_in: Sequence[str], store: PlanStore) -> 
     begin = time.time_ns()
     data = read_bytes(file.path)
     analysis = analyse_bytes(data, file=file, also_in=also_in)
-    plan = make_plan(analysis)
-    dag = construct_checked(plan, analysis)
-    if isinstance(data, bytes):
-        ingredients = ingredients_of(analysis, also_in)
-        store.write(plan, file, data, ingredients, packages=packages_of(), begin=begin)
+    try:
+        plan = make_plan(analysis)
+        dag = construct_checked(plan, analysis)
+    except ConfigError as error:
+        codes = sorted({diagnostic.code for diagnostic in error.diagnostics})
+        log.warning("config_invalid", config=file.name, mistakes=len(error.diagnostics), codes=codes)
+        raise
+    kept = isinstance(data, bytes) and store.write(
+        plan, file, data, ingredients_of(analysis, also_in), packages=packages_of(), begin=begin
+    )
+    seconds = round((time.time_ns() - begin) / 1e9, 3)
+    log.info(
+        "dag_generated",
+        config=file.name,
+        dag_id=plan.dag_id,
+        tasks=len(plan.tasks),
+        plan_kept=kept,
+        seconds=seconds,
+    )
     return dag
 
 
