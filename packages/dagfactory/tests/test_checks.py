@@ -143,7 +143,9 @@ def test_either_way_of_naming_a_config(config: dict[str, Any]) -> None:
     wrong = check(config, ConfigFile.at("/configs/other/dag.json")).diagnostics()
     assert [found.code for found in wrong] == ["WDF204"]
     unseen = check(config, ConfigFile.at("/configs/sales_daily_load_v1.json")).diagnostics()
-    assert [(found.code, found.suggestion) for found in unseen] == [("WDF204", "rename the file")]
+    assert [(found.code, found.suggestion) for found in unseen] == [
+        ("WDF204", 'rename it "sales_daily_load_v1.dag.json"')
+    ]
 
 
 def test_every_knot_of_tasks_is_named_from_its_first_task(config: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from windlass.dagfactory.checks import ENOUGH, Call, run_checks
-from windlass.dagfactory.checks.secrets import check_secrets, redact
+from windlass.dagfactory.checks.naming import right_name
+from windlass.dagfactory.checks.secrets import check_secrets
 from windlass.dagfactory.diagnostics import Code, Diagnostic, Finding
 from windlass.dagfactory.discovery import ConfigFile, is_config_name
 from windlass.dagfactory.document import Document, Problem, parse_document, read_bytes, suffix_of
@@ -121,9 +122,10 @@ def analyse_bytes(
         resolved.data, folder=file.folder, expected_id=file.dag_name, registry=registry or default_registry()
     )
     findings += found
-    if not is_config_name(file.path.rpartition("/")[2]):
+    name = file.path.rpartition("/")[2]
+    if not is_config_name(name):
         message = "Airflow finds only files called dag.json or NAME.dag.json (or .yaml, .yml)"
-        findings.append(Finding(Code.FILE_NAME, (), message, "rename the file"))
+        findings.append(Finding(Code.FILE_NAME, (), message, f'rename it "{right_name(name)}"'))
     if also_in:
         findings.append(_duplicate(also_in))
     return Analysis(file, resolved, config, calls, tuple(findings))
@@ -133,7 +135,7 @@ def check_defaults(data: dict[str, Any]) -> list[Finding]:
     """Find what is wrong with a folder's defaults by themselves: kinds and keys, not what goes with what."""
     whole = {**data, "dag_id": "a_folder_v1", "tasks": {"any": {"operator": "any"}}}
     found = [finding for finding in _validate(whole)[1] if finding.path and finding.path[0] in data]
-    return redact([*found, *islice(check_secrets(data), ENOUGH)], data)
+    return [*found, *islice(check_secrets(data), ENOUGH)]
 
 
 def _validate(data: dict[str, Any]) -> tuple[DagConfig | None, list[Finding]]:

@@ -23,7 +23,7 @@ from windlass.dagfactory.secrets import (
 if TYPE_CHECKING:
     from windlass.dagfactory.secrets.found import Secret
 
-__all__ = ["check_secrets", "redact"]
+__all__ = ["check_secrets"]
 
 _PROSE = frozenset(
     {
@@ -227,8 +227,3 @@ def _finding(what: str, secret: Secret, path: JsonPath, source: Source | None = 
 
 def _code(secret: Secret) -> Code:
     return Code.SECRET_IN_URL if secret.in_url else Code.SECRET_VALUE
-
-
-def redact(findings: list[Finding], _data: Mapping[str, Any]) -> list[Finding]:
-    """Do nothing any more: `Resolved.diagnostics` takes secrets out of all that is said, callers need not."""
-    return findings
