@@ -309,6 +309,23 @@ def test_a_compensation_whose_class_is_not_there_is_located(
     assert [found.path for found in caught.value.diagnostics] == ["$.tasks.run.compensate.operator"]
 
 
+def test_what_waits_does_so_without_a_worker_unless_told_otherwise(
+    tmp_path: Path, config: dict[str, Any], write_config: WriteConfig
+) -> None:
+    waiting = {"trigger_dag_id": "other", "wait_for_completion": True}
+    config["tasks"] = {
+        "trigger": {"operator": "airflow.trigger_dag", "args": waiting},
+        "in_a_worker": {"operator": "airflow.trigger_dag", "args": {**waiting, "deferrable": False}},
+        "wait": {"operator": "airflow.wait_for_dag", "args": {"external_dag_id": "other"}},
+    }
+    dag = build_dag(analyse(ConfigFile.at(write_config(tmp_path, config))))
+    assert {name: task.deferrable for name, task in dag.task_dict.items()} == {
+        "trigger": True,
+        "in_a_worker": False,
+        "wait": True,
+    }
+
+
 def test_refusals_pickle() -> None:
     refused = RefusedError([Refusal("airflow", ("tasks", "a"), "no"), Refusal("operator", (), "never", "do")])
     copied = pickle.loads(pickle.dumps(refused))

@@ -197,7 +197,9 @@ class _TriggerDag(_Parameters):
         default=None, description="States of the run that mean failure."
     )
     note: str | None = Field(default=None, description="Note on the run.")
-    deferrable: bool = Field(default=False, description="Whether the triggerer waits instead of a worker.")
+    deferrable: bool = Field(
+        default=True, description="Whether the triggerer waits instead of a worker, where it waits."
+    )
 
 
 class _Sensor(_Parameters):

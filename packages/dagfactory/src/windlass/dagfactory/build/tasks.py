@@ -151,11 +151,13 @@ def _import(operator: str, path: tuple[str | int, ...]) -> type[BaseOperator]:
 
 @cache
 def _defers(operator: str) -> bool:
-    """Tell whether an operator is a sensor that can wait without a worker."""
-    return (
-        issubclass(import_operator(operator), BaseSensorOperator)
-        and "deferrable" in signature_of(operator).accepted
+    """Tell whether an operator waits for something and can do so without a worker."""
+    found = import_operator(operator)
+    # By its name: importing it for the question would cost each parse more than all else.
+    waits = issubclass(found, BaseSensorOperator) or any(
+        base.__name__ == "TriggerDagRunOperator" for base in found.__mro__
     )
+    return waits and "deferrable" in signature_of(operator).accepted
 
 
 def _refusal(plan: TaskPlan, operator: type[BaseOperator], error: BaseException) -> Refusal:
