@@ -80,6 +80,17 @@ def test_a_missing_folder_is_left_to_the_refresh_to_tell_of(configs: Path) -> No
         own.refresh()
 
 
+def test_storage_that_fails_is_left_to_the_refresh_to_tell_of(configs: Path) -> None:
+    own = bundle(configs)
+    own.refresh()
+    state = own.path / ".windlass" / "state.json"
+    state.rename(state.with_suffix(".away"))
+    state.mkdir()
+    assert own.refresh_interval == 0  # raised from here, it would end the dag processor
+    with pytest.raises(IsADirectoryError):
+        own.refresh()
+
+
 def test_who_only_constructs_the_bundle_looks_at_nothing(configs: Path) -> None:
     own = bundle(configs)
     assert own.refresh_interval == INTERVAL

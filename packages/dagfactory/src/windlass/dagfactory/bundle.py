@@ -126,9 +126,10 @@ class ConfigDagBundle(BaseDagBundle):
         try:
             with self.lock():
                 bring_up_to_date(self._stubs, bundle=self.name)
-        except StubsError:
+            names = self._stubs.names
+        except Exception:  # noqa: BLE001 - Airflow asks unguarded: raised here, it would end the dag processor
             return 0  # and the refresh says why
-        return self._refresh_interval if self._stubs.names == self._listed else 0
+        return self._refresh_interval if names == self._listed else 0
 
     @refresh_interval.setter
     def refresh_interval(self, seconds: int) -> None:  # Airflow's constructor sets it
