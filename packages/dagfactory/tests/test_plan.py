@@ -235,6 +235,17 @@ def test_a_plan_lapses_with_all_that_it_was_made_of(
     assert folder.stored(("other/dag.json",)) is None
 
 
+def test_a_text_may_be_the_name_of_a_folder(folder: Folder, config: dict[str, Any]) -> None:
+    data = folder.config.parent / "data"
+    data.mkdir()
+    config["tasks"]["list"] = {"operator": BASH, "args": {"bash_command": "ls", "cwd": "data"}}
+    folder.write(config)
+    folder.keep()
+    data.rmdir()
+    data.write_text("a file")
+    assert folder.stored() is None
+
+
 def test_what_is_seconds_young_is_not_relied_on(folder: Folder) -> None:
     (folder.configs / "defaults.json").write_text('{"owner": "all"}')
     folder.load()

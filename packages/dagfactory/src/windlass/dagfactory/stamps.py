@@ -53,8 +53,15 @@ def take_content(path: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         return f"unreadable: {getattr(error, 'errno', 0)}".encode()
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
-        if found.st_size > _LARGE or not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(found.st_mode):
+            return f"no regular file: {stat.S_IFMT(found.st_mode)}".encode()
+        if found.st_size > _LARGE:
             return f"{found.st_size} {found.st_mtime_ns}".encode()
-        return hashlib.sha256(file.read()).digest()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return hashlib.sha256(file.read()).digest()
+    except OSError as error:
+        return f"unreadable: {error.errno}".encode()
+    finally:
+        os.close(descriptor)
