@@ -288,6 +288,28 @@ def test_what_an_operator_refuses_today_is_told_with_its_place(
     assert 'has no parameter "size"' in ended.stderr
 
 
+def test_what_an_operator_does_to_its_arguments_is_not_kept(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "code" / "appending_operators.py"
+    module.parent.mkdir()
+    module.write_text(
+        "from airflow.sdk import BaseOperator\n"
+        "class Appending(BaseOperator):\n"
+        "    template_fields = ('command',)\n"
+        "    def __init__(self, *, command: list[str], **kwargs):\n"
+        "        super().__init__(**kwargs)\n"
+        "        command.append('--verbose')\n"
+        "        self.command = command\n"
+    )
+    monkeypatch.syspath_prepend(str(module.parent))
+    task = {"operator": "appending_operators.Appending", "args": {"command": ["load"]}}
+    folder.write({"dag_id": NAME, "schedule": None, "tasks": {"t": task}})
+    first = serialized(folder.load())
+    assert folder.stored() is not None
+    assert serialized(folder.load()) == first
+
+
 def test_a_damaged_plan_is_as_good_as_none(folder: Folder) -> None:
     sound = serialized(folder.load())
     content = folder.plan.read_bytes()
@@ -317,11 +339,7 @@ def test_a_plan_can_hold_data_only(folder: Folder, tmp_path: Path) -> None:
     assert not mark.exists()
     plan = make_plan(analyse(folder.file))
     strange = plan._replace(arguments={**plan.arguments, "description": mark})
-    store = PlanStore(str(folder.stub), folder.name)
-    folder.plan.unlink()
-    data = folder.config.read_bytes()
-    assert not store.write(strange, folder.file, data, NOTHING, packages=["windlass.dagfactory"], begin=0)
-    assert not folder.plan.exists()
+    assert PlanStore(str(folder.stub), folder.name).dump(strange) is None
 
 
 def test_a_plan_is_its_owners_alone_and_goes_with_its_config(folder: Folder) -> None:
@@ -356,7 +374,8 @@ def test_two_that_keep_a_plan_at_once_keep_a_whole_one(folder: Folder) -> None:
     def write() -> None:
         store = PlanStore(str(folder.stub), folder.name)
         for _ in range(50):
-            store.write(plan, folder.file, data, NOTHING, packages=["windlass.dagfactory"], begin=0)
+            content = store.dump(plan)
+            store.write(content, folder.file, data, NOTHING, packages=["windlass.dagfactory"], begin=0)
             seen.append(store.read(folder.file, ()))
 
     threads = [threading.Thread(target=write) for _ in range(4)]

@@ -64,13 +64,15 @@ def _from_config(file: ConfigFile, also_in: Sequence[str], store: PlanStore) -> 
     analysis = analyse_bytes(data, file=file, also_in=also_in)
     try:
         plan = make_plan(analysis)
+        # Before anything is constructed: an operator may change the lists and objects that it is given.
+        content, ingredients = store.dump(plan), ingredients_of(analysis, also_in)
         dag = construct_checked(plan, analysis)
     except ConfigError as error:
         codes = sorted({diagnostic.code for diagnostic in error.diagnostics})
         log.warning("config_invalid", config=file.name, mistakes=len(error.diagnostics), codes=codes)
         raise
     kept = isinstance(data, bytes) and store.write(
-        plan, file, data, ingredients_of(analysis, also_in), packages=packages_of(), begin=begin
+        content, file, data, ingredients, packages=packages_of(), begin=begin
     )
     seconds = round((time.time_ns() - begin) / 1e9, 3)
     log.info(

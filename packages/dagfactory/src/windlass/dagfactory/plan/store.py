@@ -86,9 +86,20 @@ class PlanStore:
             return None
         return found
 
+    def dump(self, plan: DagPlan) -> bytes | None:
+        """Write a plan down to be stored later.
+
+        Args:
+            plan: The plan.
+
+        Returns:
+            None if there is no place to store it, or if it holds values of types that are not read again.
+        """
+        return _dump(plan) if self._path and os.path.isdir(self._own) else None
+
     def write(
         self,
-        plan: DagPlan,
+        content: bytes | None,
         file: ConfigFile,
         data: bytes,
         ingredients: Ingredients,
@@ -99,7 +110,7 @@ class PlanStore:
         """Store a plan, if it can be told from stamps that what it was made of did not change meanwhile.
 
         Args:
-            plan: The plan.
+            content: The plan as `dump` wrote it down.
             file: The config.
             data: Its bytes as they were analysed.
             ingredients: What else the plan was made of.
@@ -109,13 +120,10 @@ class PlanStore:
         Returns:
             Whether it was stored.
         """
-        if not self._path or not os.path.isdir(self._own):
+        if content is None:
             return False
         code = code_of(packages)
         if code is None or not all_old(file, ingredients, begin):
-            return False
-        content = _dump(plan)
-        if content is None:
             return False
         digest = take_digest(file, hashlib.sha256(data).digest(), ingredients)
         content = pickle.dumps((code, ingredients, digest, content), 5)
