@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from windlass_test_stand import until
 from windlass.dagfactory import ConfigError, ConfigFile, StubFolder, analyse, build_dag
 from windlass.dagfactory.build import construct
 from windlass.dagfactory.loader import load_config
-from windlass.dagfactory.plan import ingredients
+from windlass.dagfactory.plan import ingredients, store
 from windlass.dagfactory.plan.ingredients import Ingredients, code_of, is_as_it_was
 from windlass.dagfactory.plan.make import make_plan
 from windlass.dagfactory.plan.model import DagPlan
@@ -253,6 +254,43 @@ def test_what_is_seconds_young_is_not_relied_on(folder: Folder) -> None:
     folder.keep()
 
 
+def test_what_changes_while_it_is_read_is_not_kept(
+    folder: Folder, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = folder.configs / "defaults.json"
+    defaults.write_text('{"owner": "one"}')
+    folder.keep()
+    folder.plan.unlink()
+    take = store.take_digest
+
+    def edited(*arguments: Any) -> bytes:
+        defaults.write_text('{"owner": "two"}')
+        return take(*arguments)
+
+    monkeypatch.setattr(store, "take_digest", edited)
+    folder.load()
+    assert folder.stored() is None
+    monkeypatch.undo()
+    folder.keep()
+    folder.plan.unlink()
+    other = folder.configs.with_name("other")
+    shutil.copytree(folder.configs, other)
+    (other / "defaults.json").write_text('{"owner": "three"}')
+    one = folder.configs.rename(folder.configs.with_name("one"))
+    folder.configs.symlink_to(one)
+    folder.keep()
+    folder.plan.unlink()
+
+    def switched(*arguments: Any) -> bytes:
+        folder.configs.unlink()
+        folder.configs.symlink_to(other)
+        return take(*arguments)
+
+    monkeypatch.setattr(store, "take_digest", switched)
+    folder.load()
+    assert folder.stored() is None
+
+
 def test_what_an_operator_refuses_today_is_told_with_its_place(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,11 +410,11 @@ def test_two_that_keep_a_plan_at_once_keep_a_whole_one(folder: Folder) -> None:
     seen: list[DagPlan | None] = []
 
     def write() -> None:
-        store = PlanStore(str(folder.stub), folder.name)
+        own = PlanStore(str(folder.stub), folder.name)
         for _ in range(50):
-            content = store.dump(plan)
-            store.write(content, folder.file, data, NOTHING, packages=["windlass.dagfactory"], begin=0)
-            seen.append(store.read(folder.file, ()))
+            code, real = ["windlass.dagfactory"], str(folder.config.resolve())
+            own.write(own.dump(plan), folder.file, data, NOTHING, packages=code, begin=2**62, real=real)
+            seen.append(own.read(folder.file, ()))
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:

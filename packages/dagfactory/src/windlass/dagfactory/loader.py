@@ -59,7 +59,7 @@ def _from_config(file: ConfigFile, also_in: Sequence[str], store: PlanStore) -> 
     from windlass.dagfactory.document import read_bytes
     from windlass.dagfactory.plan.make import ingredients_of, make_plan, packages_of
 
-    begin = time.time_ns()
+    begin, real = time.time_ns(), os.path.realpath(file.path)
     data = read_bytes(file.path)
     analysis = analyse_bytes(data, file=file, also_in=also_in)
     try:
@@ -72,7 +72,7 @@ def _from_config(file: ConfigFile, also_in: Sequence[str], store: PlanStore) -> 
         log.warning("config_invalid", config=file.name, mistakes=len(error.diagnostics), codes=codes)
         raise
     kept = isinstance(data, bytes) and store.write(
-        content, file, data, ingredients, packages=packages_of(), begin=begin
+        content, file, data, ingredients, packages=packages_of(), begin=begin, real=real
     )
     seconds = round((time.time_ns() - begin) / 1e9, 3)
     log.info(

@@ -90,12 +90,13 @@ def all_old(file: ConfigFile, ingredients: Ingredients, begin: int) -> bool:
     """
     folder = os.path.dirname(file.path)
     for path in (*_defaults_paths(file), *(os.path.join(folder, name) for name in ingredients.files)):
-        try:
-            found = os.stat(path)
-        except OSError:
-            continue
-        if max(found.st_mtime_ns, found.st_ctime_ns) > begin - RACY:
-            return False
+        for look in (os.lstat, os.stat):  # a link's own age counts too
+            try:
+                found = look(path)
+            except OSError:
+                continue
+            if max(found.st_mtime_ns, found.st_ctime_ns) > begin - RACY:
+                return False
     return True
 
 

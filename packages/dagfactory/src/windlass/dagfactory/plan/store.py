@@ -106,6 +106,7 @@ class PlanStore:
         *,
         packages: Iterable[str],
         begin: int,
+        real: str,
     ) -> bool:
         """Store a plan, if it can be told from stamps that what it was made of did not change meanwhile.
 
@@ -116,6 +117,7 @@ class PlanStore:
             ingredients: What else the plan was made of.
             packages: Names of packages whose code took part.
             begin: When reading began, in nanoseconds since the epoch.
+            real: Where links led to the config then: whole trees are switched by a link, to files of any age.
 
         Returns:
             Whether it was stored.
@@ -123,9 +125,12 @@ class PlanStore:
         if content is None:
             return False
         code = code_of(packages)
-        if code is None or not all_old(file, ingredients, begin):
+        if code is None:
             return False
         digest = take_digest(file, hashlib.sha256(data).digest(), ingredients)
+        # Asked last: what is old now was read for the digest as it was for the plan.
+        if os.path.realpath(file.path) != real or not all_old(file, ingredients, begin):
+            return False
         content = pickle.dumps((code, ingredients, digest, content), 5)
         return self._replace(_crc(content) + content)
 
