@@ -115,7 +115,7 @@ def code_of(packages: Iterable[str]) -> Code | None:
     paths = {getattr(sys.modules[name], "__file__", None) for name in names}
     elsewhere = sorted(path for path in paths if path and not path.startswith(inside))
     stamps = (*installed, *filter(None, map(_stamp, elsewhere)))
-    if len(stamps) < len(installed) + len(elsewhere) or any(stamp[1] > _IMPORTED for stamp in stamps):
+    if len(stamps) < len(installed) + len(elsewhere) or any(_changed_since(path) for path, _, _ in stamps):
         return None
     return Code(_python(), stamps)
 
@@ -141,6 +141,15 @@ def _installed() -> Iterator[FileStamp]:
                 yield folder, os.stat(folder).st_mtime_ns, 0
             except OSError:
                 continue
+
+
+def _changed_since(path: str) -> bool:
+    """Tell whether code was changed after this process imported it; who copies it may set its time back."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return True
+    return max(found.st_mtime_ns, found.st_ctime_ns) > _IMPORTED
 
 
 def _stamp(path: str) -> FileStamp | None:
