@@ -305,10 +305,13 @@ def test_what_an_operator_refuses_today_is_told_with_its_place(
     )
     module.write_text(text)
     monkeypatch.syspath_prepend(str(module.parent))
+    monkeypatch.setattr(ingredients, "_IMPORTED", time.time_ns())
     task = {"operator": "changing_operators.Changing", "args": {"size": 5}}
     folder.write({"dag_id": NAME, "schedule": None, "tasks": {"t": task}})
     folder.load()
     assert folder.stored() is not None
+    module.write_text(text.replace("size,", "size: str,"))
+    assert folder.stored() is None  # what it takes is checked, though it would refuse nothing
     module.write_text(text.replace("size,", "length,"))
     script = (
         "from windlass.dagfactory.loader import load_config\n"
@@ -342,6 +345,7 @@ def test_what_an_operator_does_to_its_arguments_is_not_kept(
         "        self.command = command\n"
     )
     monkeypatch.syspath_prepend(str(module.parent))
+    monkeypatch.setattr(ingredients, "_IMPORTED", time.time_ns())
     task = {"operator": "appending_operators.Appending", "args": {"command": ["load"]}}
     folder.write({"dag_id": NAME, "schedule": None, "tasks": {"t": task}})
     first = serialized(folder.load())
@@ -440,6 +444,7 @@ def test_code_run_from_its_source_is_looked_at(tmp_path: Path, monkeypatch: pyte
     code = code_of(["trial_code"])
     assert code is not None
     assert is_as_it_was(code)
+    time.sleep(0.05)  # a file system's clock is coarse
     os.utime(package / "part.py", (1_700_000_001, 1_700_000_001))
     assert not is_as_it_was(code)
     assert code_of(["trial_code"]) is None  # changed after this process has imported it, whatever its time

@@ -72,7 +72,7 @@ def _from_config(file: ConfigFile, also_in: Sequence[str], store: PlanStore) -> 
         log.warning("config_invalid", config=file.name, mistakes=len(error.diagnostics), codes=codes)
         raise
     kept = isinstance(data, bytes) and store.write(
-        content, file, data, ingredients, packages=packages_of(), begin=begin, real=real
+        content, file, data, ingredients, packages=packages_of(plan), begin=begin, real=real
     )
     seconds = round((time.time_ns() - begin) / 1e9, 3)
     log.info(

@@ -32,6 +32,7 @@ from windlass.dagfactory.plan.model import (
 from windlass.dagfactory.plan.settings import SettingsPlanner, plan_notify
 from windlass.dagfactory.registry import default_registry, notifier_registry
 from windlass.dagfactory.scope import Scope
+from windlass.dagfactory.signature import import_class, import_notifier, import_operator
 
 if TYPE_CHECKING:
     from windlass.dagfactory.analysis import Analysis
@@ -101,10 +102,33 @@ def ingredients_of(analysis: Analysis, also_in: Sequence[str]) -> Ingredients:
     return Ingredients(tuple(also_in), tuple(sorted(variables)), tuple(files))
 
 
-def packages_of() -> set[str]:
-    """Name the packages whose code takes part in plans of this process: this one, and those of specs."""
+def packages_of(plan: DagPlan) -> set[str]:
+    """Name the packages whose code takes part in a plan: this one, those of specs, and those of its classes.
+
+    Args:
+        plan: The plan. Its DAG has been constructed: all of its classes are imported.
+    """
     modules = {__name__, *default_registry().modules(), *notifier_registry().modules()}
-    return {".".join(name.split(".")[: 2 if name.startswith("windlass.") else 1]) for name in modules}
+    modules.update(base.__module__ for found in _classes(plan) for base in found.__mro__)
+    return {_package(name) for name in modules}
+
+
+def _package(module: str) -> str:
+    if module.startswith("airflow."):  # no need to look at each of Airflow's modules where it is a checkout
+        return module
+    return ".".join(module.split(".")[: 2 if module.startswith("windlass.") else 1])
+
+
+def _classes(plan: DagPlan) -> Iterator[type]:
+    """List the classes that a plan constructs: what checks found in their signatures is in it."""
+    calls = [plan.compensate, *(call for task in plan.tasks for call in (task.call, task.compensate))]
+    for operator in {call.operator for call in calls if call is not None}:
+        yield import_operator(operator)
+    told = [plan.notify, *(task.settings.notify for task in plan.tasks)]
+    for notifier in {made.notifier for notify in told for _, several in notify for made in several}:
+        yield import_notifier(notifier)
+    if isinstance(plan.schedule, dict) and "timetable" in plan.schedule:
+        yield import_class(plan.schedule["timetable"], "timetable")
 
 
 def _dag_arguments(config: DagConfig, analysis: Analysis) -> dict[str, Any]:
