@@ -248,6 +248,31 @@ def test_a_text_may_be_the_name_of_a_folder(folder: Folder, config: dict[str, An
     assert folder.stored() is None
 
 
+def test_a_link_that_leads_out_is_told_of_although_all_texts_are_the_same(
+    folder: Folder, config: dict[str, Any], tmp_path: Path
+) -> None:
+    script = folder.config.parent / "parts" / "run.sh"
+    defaults = folder.configs / "defaults.json"
+    script.parent.mkdir()
+    script.write_text("echo")
+    defaults.write_text('{"owner": "all"}')
+    config["tasks"]["script"] = {"operator": BASH, "args": {"bash_command": "parts/run.sh"}}
+    folder.write(config)
+    folder.keep()
+    for path in (defaults, script, script.parent):
+        away = path.rename(tmp_path / path.name)
+        path.symlink_to(away)
+        assert folder.stored() is None
+        with pytest.raises(ConfigError, match="leads out"):
+            folder.load()
+        path.unlink()
+        away.rename(path)
+        folder.keep()
+    script.rename(folder.config.parent / "other.sh")
+    script.symlink_to("../other.sh")
+    folder.keep()
+
+
 def test_what_is_seconds_young_is_not_relied_on(folder: Folder) -> None:
     (folder.configs / "defaults.json").write_text('{"owner": "all"}')
     folder.load()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -70,13 +71,13 @@ def take_digest(file: ConfigFile, content: bytes, ingredients: Ingredients) -> b
     for path in _defaults_paths(file):
         if os.path.lexists(path):
             digest.update(os.fsencode(f"\0{path[len(file.root) :]}\0"))
-            digest.update(take_content(path))
+            digest.update(take_content(path) + _leads_out(file.root, path[len(file.root) :]))
     for name in ingredients.variables:
         digest.update(f"\0{name}={os.environ.get(name)!r}".encode("utf-8", "surrogateescape"))
     folder = os.path.dirname(file.path)
     for name in ingredients.files:
         digest.update(os.fsencode(f"\0{name}\0"))
-        digest.update(take_content(os.path.join(folder, name)))
+        digest.update(take_content(os.path.join(folder, name)) + _leads_out(folder, name))
     return digest.digest()
 
 
@@ -93,7 +94,7 @@ def all_old(file: ConfigFile, ingredients: Ingredients, begin: int) -> bool:
         for look in (os.lstat, os.stat):  # a link's own age counts too
             try:
                 found = look(path)
-            except OSError:
+            except (OSError, ValueError):
                 continue
             if max(found.st_mtime_ns, found.st_ctime_ns) > begin - RACY:
                 return False
@@ -158,6 +159,21 @@ def _stamp(path: str) -> FileStamp | None:
     except OSError:
         return None
     return path, found.st_mtime_ns, found.st_size
+
+
+def _leads_out(folder: str, name: str) -> bytes:
+    """Tell whether links lead from a name in a folder out of it, which is a mistake whatever is there."""
+    path = folder.rstrip("/")
+    for part in name.split("/"):
+        path = f"{path}/{part}" if part else path
+        try:
+            if not stat.S_ISLNK(os.lstat(path).st_mode):
+                continue
+        except (OSError, ValueError):
+            return b""
+        real = os.path.realpath(os.path.join(folder, name.lstrip("/")))
+        return b"" if real.startswith(f"{os.path.realpath(folder).rstrip('/')}/") else b"leads out"
+    return b""
 
 
 def _defaults_paths(file: ConfigFile) -> Iterator[str]:
