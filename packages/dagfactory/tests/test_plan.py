@@ -273,6 +273,19 @@ def test_a_link_that_leads_out_is_told_of_although_all_texts_are_the_same(
     folder.keep()
 
 
+@pytest.mark.parametrize("names", ["'later.sh' ignore missing", "['later.sh', 'part.sh']"])
+def test_a_template_that_a_file_may_join_is_looked_at_when_it_does(
+    folder: Folder, config: dict[str, Any], names: str
+) -> None:
+    (folder.config.parent / "part.sh").write_text("echo")
+    config["tasks"]["include"] = {"operator": BASH, "args": {"bash_command": f"{{% include {names} %}}"}}
+    folder.write(config)
+    folder.keep()
+    (folder.config.parent / "later.sh").write_text("{{ ds")
+    with pytest.raises(ConfigError, match=r"later\.sh"):
+        folder.load()
+
+
 def test_what_is_seconds_young_is_not_relied_on(folder: Folder) -> None:
     (folder.configs / "defaults.json").write_text('{"owner": "all"}')
     folder.load()

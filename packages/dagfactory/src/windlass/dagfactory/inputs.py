@@ -1,7 +1,7 @@
 """What a DAG is made of: its config, folders' defaults, variables and files; as a digest and quick stamps."""
 
 # A Path for each file would cost more than the rest of a refresh.
-# ruff: noqa: PTH112, PTH113, PTH119, PTH120
+# ruff: noqa: PTH110, PTH112, PTH113, PTH119, PTH120
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from windlass.dagfactory.layers.digests import variable_digest, variables_unchan
 from windlass.dagfactory.layers.variables import declared_names
 from windlass.dagfactory.stamps import Stamp, is_as_stamped, take_content, take_stamp
 
-__all__ = ["Inputs", "named_files", "take_inputs", "unchanged"]
+__all__ = ["Inputs", "files_of_sound", "named_files", "take_inputs", "unchanged"]
 
 _NAME_MAX = 255
 _MAY_NAME_FILES = ("doc_md", "defaults", "notify", "compensate")
@@ -104,13 +104,32 @@ def named_files(data: Mapping[str, Any], folder: Path) -> list[str]:
     Returns:
         Names relative to the folder, each once, sorted, whether or not there are such files.
     """
+    names, templates = _names_and_templates(data, folder)
+    return sorted(names.union(*(included_files(folder, template) for template in templates)))
+
+
+def files_of_sound(data: Mapping[str, Any], folder: Path) -> list[str]:
+    """List the files on which a config depends in which nothing is wrong.
+
+    Args:
+        data: The config.
+        folder: Its folder.
+
+    Returns:
+        What `named_files` lists, if it is there or taken in by a template: that may do without, or with
+        another, and is to be looked at once it is there. Other names that are no file are mere text.
+    """
+    names, templates = _names_and_templates(data, folder)
+    found = {name for name in names if os.path.exists(folder / name)}  # a Path's can raise
+    return sorted(found.union(*(included_files(folder, template) for template in templates)))
+
+
+def _names_and_templates(data: Mapping[str, Any], folder: Path) -> tuple[set[str], list[str]]:
     texts = list(_strings(data))
     names = {os.path.normpath(text) for text in texts if _could_be_file(text)}
     templates = [text for text in texts if "{%" in text]
     templates += [text for name in names if "{%" in (text := read_template(folder / name) or "")]
-    for template in templates:
-        names |= included_files(folder, template)
-    return sorted(names)
+    return names, templates
 
 
 def _strings(data: Mapping[str, Any]) -> Iterator[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from windlass.dagfactory.checks import is_file_name
 from windlass.dagfactory.checks.params import is_param_schema, ordered_params
 from windlass.dagfactory.docs import default_doc
-from windlass.dagfactory.inputs import named_files
+from windlass.dagfactory.inputs import files_of_sound
 from windlass.dagfactory.layers.variables import declared_names
 from windlass.dagfactory.model import (
     DagConfig,
@@ -89,16 +88,13 @@ def make_plan(analysis: Analysis) -> DagPlan:
 def ingredients_of(analysis: Analysis, also_in: Sequence[str]) -> Ingredients:
     """Tell what besides its config and folders' defaults a plan is made of.
 
-    Names that are no file are left out: a sound config does not depend on files that are not there.
-
     Args:
         analysis: The config, analysed.
         also_in: Other configs that claim the same DAG id.
     """
     layers = analysis.resolved.layers
     variables = {name for layer in layers for name in declared_names(layer.document.data)}
-    folder = analysis.file.folder
-    files = [name for name in named_files(analysis.data, folder) if os.path.exists(folder / name)]  # noqa: PTH110 - a Path's can raise
+    files = files_of_sound(analysis.data, analysis.file.folder)
     return Ingredients(tuple(also_in), tuple(sorted(variables)), tuple(files))
 
 
