@@ -35,6 +35,15 @@ def test_sound_configs_are_fine(configs: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "2 configs, 4 tasks: fine\n", "")
 
 
+def test_tasks_in_groups_are_counted_and_groups_are_not(
+    configs: Path, config: dict[str, Any], write_config: WriteConfig
+) -> None:
+    task = config["tasks"].popitem()[1] | {"depends_on": []}
+    groups = {"outer": {"tasks": {"a": task, "inner": {"tasks": {"b": task, "c": task}}}}}
+    write_config(configs, config | {"tasks": groups})
+    assert runner.invoke(app, ["validate", str(configs)]).stdout == "2 configs, 5 tasks: fine\n"
+
+
 def test_mistakes_are_shown_with_their_line(
     configs: Path, config: dict[str, Any], write_config: WriteConfig
 ) -> None:

@@ -88,7 +88,7 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], output: Format) -> None
 
 
 def _summary(analyses: Sequence[Analysis], defaults: int, diagnostics: Sequence[Diagnostic]) -> str:
-    tasks = sum(_tasks(analysis) for analysis in analyses)
+    tasks = sum(_tasks(analysis.document.data) for analysis in analyses)
     shared = f", {count(defaults, 'file')} of defaults" if defaults else ""
     counted = f"{count(len(analyses), 'config')}{shared}, {count(tasks, 'task')}"
     if not diagnostics:
@@ -97,6 +97,8 @@ def _summary(analyses: Sequence[Analysis], defaults: int, diagnostics: Sequence[
     return f"{counted}: {count(len(diagnostics), 'mistake')} in {count(broken, 'file')}"
 
 
-def _tasks(analysis: Analysis) -> int:
-    tasks = analysis.document.data.get("tasks") if isinstance(analysis.document.data, dict) else None
-    return len(tasks) if isinstance(tasks, dict) else 0
+def _tasks(data: object) -> int:
+    """Count the tasks of a DAG or of a group, and those in its groups; groups do not count."""
+    tasks = data.get("tasks") if isinstance(data, dict) else None
+    entries = tasks.values() if isinstance(tasks, dict) else ()
+    return sum(_tasks(entry) if isinstance(entry, dict) and "tasks" in entry else 1 for entry in entries)
