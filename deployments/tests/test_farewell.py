@@ -85,6 +85,17 @@ def test_a_kept_stack_is_told_with_its_ways_in_and_out() -> None:
     assert "deployments/local down" in text
 
 
+def test_a_state_folder_of_ones_own_is_named_where_it_is_needed(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    settings = Settings(state_dir=tmp_path / "my state")
+    kept = KeptStack("http://127.0.0.1:8080", "admin", "pw", "host=127.0.0.1 dbname=warehouse")
+    say_end(console, ended("success"), kept, settings, config=None)
+    say_end(console, ended("success"), None, settings, config=None)
+    text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert f"deployments/local down --state-dir '{tmp_path}/my state'" in text
+    assert f"deployments/local demo --state-dir '{tmp_path}/my state' --keep" in text
+
+
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CliRunner]:
     """The command in this process, whose signal handlers are put back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +43,11 @@ def say_end(
     if kept is not None:
         _line(console, f"\nAirflow:   {kept.url}  user {kept.user}, password {kept.password}")
         _line(console, f'Warehouse: psql "{kept.database}"')
-        _line(console, "Stop both: uv run deployments/local down")
+        _line(console, f"Stop both: uv run deployments/local down{_state_flag(settings)}")
     elif not report.succeeded:
         _line(console, "\nMend what failed and run the command again; what succeeded is not loaded twice.")
     else:
-        again = "" if config is None else f" --config {config}"
+        again = _state_flag(settings) if config is None else f" --config {config}{_state_flag(settings)}"
         _line(console, f"\nNext: look around in Airflow with   uv run deployments/local demo{again} --keep")
         if config is None:
             _line(
@@ -64,6 +65,11 @@ def _say_difference(console: Console, anomalies: ManifestComparison, settings: S
         "The findings differ from the seed's manifest: the seeded tables hold other rows than it made.\n"
         f"Start afresh with --state-dir OTHER_FOLDER, or after deleting {settings.state_dir}.",
     )
+
+
+def _state_flag(settings: Settings) -> str:
+    default = Settings.model_fields["state_dir"].get_default(call_default_factory=True)
+    return "" if settings.state_dir == default else f" --state-dir {shlex.quote(str(settings.state_dir))}"
 
 
 def _line(console: Console, text: str) -> None:
