@@ -753,3 +753,21 @@ def test_a_spec_whose_model_fails_is_told_of(config: dict[str, Any]) -> None:
     config["tasks"]["note"] = {"operator": "trial.failing", "args": {"x": "y"}}
     [found] = check(config).diagnostics()
     assert (found.code, "its package must be corrected" in found.message) == ("WDF302", True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "suggestion"),
+    [
+        ("retries", 'write "retry" beside args'),
+        ("execution_timeout", 'write "timeout" beside args'),
+        ("pool", 'write "pool" beside args'),
+        ("start_date", 'write "start_date" at the top of the config'),
+    ],
+)
+def test_settings_of_airflow_among_a_registered_operators_args_are_sent_to_their_place(
+    config: dict[str, Any], setting: str, suggestion: str
+) -> None:
+    task = {"operator": "trial.load_file", "args": {"file": "a.csv", "table": "staging.sale", setting: 1}}
+    config["tasks"] = {"load": task}
+    found = [(one.code, one.suggestion) for one in check(config).diagnostics() if setting in one.path]
+    assert found == [("WDF306", suggestion)]

@@ -165,7 +165,7 @@ def fits_spec(use: Use, model: type[BaseModel], name: str) -> tuple[BaseModel | 
     known = parameter_names(model)
     findings: list[Finding] = []
     if model.model_config.get("extra") != "allow":
-        findings = [unknown(key, known, use.where(key)) for key in use.args if key not in known]
+        findings = [_not_known(key, known, use.where(key)) for key in use.args if key not in known]
     accepted = {key: value for key, value in use.args.items() if key in known} if findings else use.args
     outcome = fits(model, accepted, name)
     if isinstance(outcome, BaseModel):
@@ -258,6 +258,11 @@ def _misplaced(name: str, path: JsonPath) -> Finding:
     elif name in _OF_THE_DAG:
         suggestion = f'write "{name}" at the top of the config'
     return Finding(Code.MISPLACED_SETTING, path, message, suggestion, at="key")
+
+
+def _not_known(name: str, known: list[str], path: JsonPath) -> Finding:
+    is_setting = name in _BESIDE_ARGS or name in _SAME_BESIDE_ARGS or name in _OF_THE_DAG
+    return _misplaced(name, path) if is_setting else unknown(name, known, path)
 
 
 def unknown(name: str, known: list[str], path: JsonPath) -> Finding:
