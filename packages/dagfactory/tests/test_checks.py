@@ -771,3 +771,18 @@ def test_settings_of_airflow_among_a_registered_operators_args_are_sent_to_their
     config["tasks"] = {"load": task}
     found = [(one.code, one.suggestion) for one in check(config).diagnostics() if setting in one.path]
     assert found == [("WDF306", suggestion)]
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("OperationalError", "write its import path, as in package.module.Error"),
+        ("HTTPError", "write its import path, as in package.module.Error"),
+        ("ConectionError", 'did you mean "ConnectionError"?'),
+    ],
+)
+def test_an_exception_of_a_package_is_not_taken_for_one_of_pythons(
+    config: dict[str, Any], name: str, suggestion: str
+) -> None:
+    next(iter(config["tasks"].values()))["retry"] = {"attempts": 2, "on": [name]}
+    assert [(one.code, one.suggestion) for one in check(config).diagnostics()] == [("WDF217", suggestion)]

@@ -18,6 +18,9 @@ _EXCEPTIONS = [
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 ]
+_NEAR = 0.8
+"""How like each other names have to be: they all end in Error, and those of packages do too."""
+_BY_PATH = "write its import path, as in package.module.Error"
 
 
 def check_retries(data: Mapping[str, Any], tree: Tree) -> Iterator[Finding]:
@@ -77,7 +80,7 @@ def _check_exceptions(retry: Mapping[str, Any], path: JsonPath) -> Iterator[Find
             bare = name.removeprefix("builtins.")
             if "." not in bare and bare.isidentifier() and bare not in _EXCEPTIONS:
                 message = f'Python has no exception "{bare}"'
-                near = did_you_mean(bare, _EXCEPTIONS) or "write its import path, as in package.module.Error"
+                near = did_you_mean(bare, _EXCEPTIONS, _NEAR) or _BY_PATH
                 yield Finding(Code.RETRY_EXCEPTION, (*path, key, index), message, near)
             elif "." in bare and (missing := missing_exception(bare)):
                 near = missing[1] or "correct the import path"

@@ -135,12 +135,12 @@ def value_at(data: Any, path: JsonPath) -> Any:
     return data
 
 
-def did_you_mean(word: str, known: list[str]) -> str | None:
+def did_you_mean(word: str, known: list[str], cutoff: float = 0.6) -> str | None:
     """Suggest the known word nearest to a mistyped one, or None if nothing is near or too much is known."""
     if len(known) > _COMPARED or len(word) > _COMPARED:
         return None
     from difflib import get_close_matches
 
     folded = {name.lower(): name for name in reversed(known)}
-    near = get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    near = get_close_matches(word.lower(), list(folded), n=1, cutoff=cutoff)
     return f'did you mean "{folded[near[0]]}"?' if near else None
