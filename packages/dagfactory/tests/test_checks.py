@@ -786,3 +786,11 @@ def test_an_exception_of_a_package_is_not_taken_for_one_of_pythons(
 ) -> None:
     next(iter(config["tasks"].values()))["retry"] = {"attempts": 2, "on": [name]}
     assert [(one.code, one.suggestion) for one in check(config).diagnostics()] == [("WDF217", suggestion)]
+
+
+def test_a_task_inside_a_group_is_suggested_by_its_full_id(config: dict[str, Any]) -> None:
+    note = {"operator": "trial.note"}
+    inner = {"tasks": {"each": {"tasks": {"fill": note}}}}
+    config["tasks"] = {"land": inner, "after": note | {"depends_on": ["fill"]}}
+    found = [(one.code, one.suggestion) for one in check(config).diagnostics()]
+    assert found == [("WDF206", 'did you mean "land.each.fill"?')]

@@ -96,7 +96,9 @@ def _check_edge(edge: Edge, tree: Tree, seen: set[tuple[str, str]]) -> Iterator[
         node = tree.nodes[edge.source]
         what = "group" if node.is_group else "task"
         message = f'the {what} "{edge.source}" {_SAID[key]} "{name}", which is not there'
-        yield Finding(Code.UNKNOWN_DEPENDENCY, edge.path, message, did_you_mean(name, node.scope.names()))
+        inside = [node_id for node_id in tree.nodes if node_id.endswith(f".{name}")]
+        near = f'did you mean "{inside[0]}"?' if len(inside) == 1 else did_you_mean(name, node.scope.names())
+        yield Finding(Code.UNKNOWN_DEPENDENCY, edge.path, message, near)
     elif key != "depends_on":
         if tree.nodes[target].is_group:
             message = f'"{name}" is a group, and a task {_SAID[key]} a single task'
