@@ -794,3 +794,9 @@ def test_a_task_inside_a_group_is_suggested_by_its_full_id(config: dict[str, Any
     config["tasks"] = {"land": inner, "after": note | {"depends_on": ["fill"]}}
     found = [(one.code, one.suggestion) for one in check(config).diagnostics()]
     assert found == [("WDF206", 'did you mean "land.each.fill"?')]
+
+
+def test_an_asset_that_is_only_a_name_is_shown_as_it_is_to_be_written(config: dict[str, Any]) -> None:
+    next(iter(config["tasks"].values()))["outlets"] = ["report"]
+    found = [(one.code, one.suggestion) for one in check(config).diagnostics()]
+    assert found == [("WDF103", 'write {"asset": "report"}')]

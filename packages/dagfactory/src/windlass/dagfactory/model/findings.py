@@ -188,6 +188,8 @@ def _instead(kind: str, path: JsonPath, value: Any) -> str:
         written = json.dumps(json.dumps(value))
     elif kind == "list_type" and plain:
         written = json.dumps([value], ensure_ascii=False)
+    elif kind in ("asset_type", "inlet_type") and isinstance(value, str):
+        written = json.dumps({"asset": value}, ensure_ascii=False)
     elif kind == "duration_type" and type(value) is int:
         written = f'"{value}s" for seconds, or "{value}m" for minutes'
     elif kind in ("dict_type", "model_type", "model_attributes_type"):
