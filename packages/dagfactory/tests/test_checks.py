@@ -81,7 +81,7 @@ def test_schedules(config: dict[str, Any], schedule: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "schedule", ["@dayly", "0 5 * *", "0 24 * * *", "0 0 31 2 *", "a b c d e", "* * * * * * *"]
+    "schedule", ["@dayly", "0 5 * *", "0 24 * * *", "0 0 5 * * *", "0 0 31 2 *", "a b c d e", "* * * * * * *"]
 )
 def test_what_is_no_schedule(config: dict[str, Any], schedule: str) -> None:
     assert codes(config | {"schedule": schedule}) == [("WDF201", "$.schedule")]
