@@ -54,3 +54,14 @@ def test_every_file_and_command_of_the_guide(tmp_path: Path, monkeypatch: pytest
     files = [ConfigFile(f.name, f.path, str(tmp_path)) for f in discover(tmp_path).configs]
     found = validate_configs(files)[1]
     assert {diagnostic.file for diagnostic in found} == broken, [d for d in found if d.file not in broken]
+
+
+@pytest.mark.parametrize("page", ["packages/dagfactory/README.md", "docs/dags-in-airflow.md"])
+def test_airflow_does_not_skip_the_line_that_loads_a_folder(tmp_path: Path, page: str) -> None:
+    from airflow.utils.file import might_contain_dag
+
+    text = (Path(__file__).resolve().parents[2] / page).read_text()
+    [line] = [span for span in text.split("`") if "load_folder(" in span]
+    file = tmp_path / "one_line.py"
+    file.write_text(f"{line}\n")
+    assert might_contain_dag(str(file), safe_mode=True)

@@ -258,17 +258,6 @@ def test_a_folder_is_loaded_whole_or_not_at_all(
     assert found == {}
 
 
-@pytest.mark.parametrize("page", ["packages/dagfactory/README.md", "docs/dags-in-airflow.md"])
-def test_airflow_does_not_skip_the_line_that_loads_a_folder(tmp_path: Path, page: str) -> None:
-    from airflow.utils.file import might_contain_dag
-
-    text = (Path(__file__).parents[3] / page).read_text()
-    [line] = [span for span in text.split("`") if "load_folder(" in span]
-    file = tmp_path / "one_line.py"
-    file.write_text(f"{line}\n")
-    assert might_contain_dag(str(file), safe_mode=True)
-
-
 def test_trigger_rules_are_those_of_airflow() -> None:
     from airflow.sdk.api.datamodels._generated import TriggerRule as AirflowTriggerRule
 
