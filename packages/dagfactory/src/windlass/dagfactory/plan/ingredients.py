@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from windlass.dagfactory.discovery import DEFAULTS_NAMES
 from windlass.dagfactory.stamps import RACY, take_content
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Code", "Ingredients", "all_old", "code_of", "is_as_it_was", "take_digest"]
 
-_DEFAULTS = ("defaults.json", "defaults.yaml", "defaults.yml")
 _INSTALLED = ("site-packages", "dist-packages")
 _IMPORTED = time.time_ns()
 
@@ -180,7 +180,7 @@ def _defaults_paths(file: ConfigFile) -> Iterator[str]:
     """List where folders' defaults could be, from the config's folder up to its root."""
     folder = os.path.dirname(file.path)
     while True:
-        for name in _DEFAULTS:
+        for name in DEFAULTS_NAMES:
             yield f"{folder}/{name}"
         if folder == file.root or not folder.startswith(f"{file.root.rstrip('/')}/"):
             return

@@ -95,7 +95,14 @@ class PlanStore:
         Returns:
             None if there is no place to store it, or if it holds values of types that are not read again.
         """
-        return _dump(plan) if self._path and os.path.isdir(self._own) else None
+        if not self._path or not os.path.isdir(self._own):
+            return None
+        try:
+            content = pickle.dumps(plan, 5)
+            _load(content)
+        except (pickle.PickleError, TypeError, AttributeError):
+            return None
+        return content
 
     def write(
         self,
@@ -170,16 +177,6 @@ class _Reader(pickle.Unpickler):
 
 def _load(content: bytes) -> Any:
     return _Reader(io.BytesIO(content)).load()
-
-
-def _dump(plan: DagPlan) -> bytes | None:
-    """Write a plan down; None if a package's parameters hold values of types that are not read again."""
-    try:
-        content = pickle.dumps(plan, 5)
-        _load(content)
-    except (pickle.PickleError, TypeError, AttributeError):
-        return None
-    return content
 
 
 def _crc(content: bytes) -> bytes:
