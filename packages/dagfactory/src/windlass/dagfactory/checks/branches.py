@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from windlass.dagfactory.checks.context import is_template
 from windlass.dagfactory.checks.graph import Edge, downstream_of
 from windlass.dagfactory.checks.tree import Node, Tree
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
@@ -13,7 +14,6 @@ from windlass.dagfactory.operators.expressions import as_ids
 __all__ = ["check_branches"]
 
 _BRANCH = "airflow.branch"
-_MARKS = ("{{", "{%", "{#")
 
 
 def check_branches(data: Mapping[str, Any], tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
@@ -37,9 +37,9 @@ def _named(value: Any, path: JsonPath) -> Iterator[tuple[str | ValueError, JsonP
     """List the ids that are written out, or what is wrong with them, each with its place."""
     if isinstance(value, list):
         for index, each in enumerate(value):
-            if isinstance(each, str) and not any(mark in each for mark in _MARKS):
+            if isinstance(each, str) and not is_template(each):
                 yield each.strip(), (*path, index)
-    elif isinstance(value, str) and not any(mark in value for mark in _MARKS):
+    elif isinstance(value, str) and not is_template(value):
         try:
             yield from ((name, path) for name in as_ids(value) or ())
         except ValueError as error:
