@@ -135,8 +135,28 @@ def downstream_of(node_id: str, tree: Tree, edges: list[Edge]) -> set[str]:
 def _check_cycles(tree: Tree, edges: list[Edge]) -> Iterator[Finding]:
     upstream, places = _upstream(tree, edges)
     order = {name: index for index, name in enumerate(upstream)}
-    for cycle in _cycles(upstream):
-        yield _cycle_finding(cycle, places, order)
+    found = [_through_groups(cycle) for cycle in _cycles(upstream)]
+    told: list[set[tuple[str, str]]] = []
+    for cycle in sorted(found, key=len):
+        stated = {step for step in _steps(cycle) if step in places}
+        if not any(other <= stated for other in told):  # else whatever mends the other mends this one too
+            told.append(stated)
+            yield _cycle_finding(cycle, places, order)
+
+
+def _steps(cycle: list[str]) -> Iterator[tuple[str, str]]:
+    return ((name, cycle[(at + 1) % len(cycle)]) for at, name in enumerate(cycle))
+
+
+def _through_groups(cycle: list[str]) -> list[str]:
+    """Leave out what is inside a group that a cycle leads through: its end waits for its begin."""
+    for end in [name for name in cycle if name.endswith(_OUT)]:
+        begin = end.removesuffix(_OUT) + _IN
+        if end in cycle and begin in cycle:
+            at = cycle.index(end)
+            turned = cycle[at:] + cycle[:at]
+            cycle = [end, *turned[turned.index(begin) :]]
+    return cycle
 
 
 def _upstream(tree: Tree, edges: list[Edge]) -> tuple[dict[str, list[str]], dict[tuple[str, str], JsonPath]]:
@@ -203,7 +223,12 @@ def _cycle_finding(
     stated = [at for at in range(size) if (cycle[at], cycle[(at + 1) % size]) in places]
     first = min(stated, key=lambda at: order[cycle[at]])
     turned = cycle[first:] + cycle[:first]
-    names = [name.partition("\0")[0] for name in turned]
+    told = [
+        name
+        for at, name in enumerate(turned)
+        if (turned[at - 1], name) in places or (name, turned[(at + 1) % size]) in places
+    ]
+    names = [name.partition("\0")[0] for name in told]
     shown = [name for index, name in enumerate(names) if index == 0 or name != names[index - 1]]
     if len(shown) > 1 and shown[-1] == shown[0]:
         shown.pop()
