@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from windlass.dagfactory.model import DagConfig, SettingsMerger, model_findings, setting_origins
+from windlass.dagfactory.model import DagConfig, SettingsMerger, setting_origins
+from windlass.dagfactory.model.findings import model_findings
 
 pytestmark = pytest.mark.unit
 
@@ -35,7 +36,11 @@ def found(**more: Any) -> list[tuple[str, tuple[str | int, ...], str | None]]:
         ({"tasks": {"g": {"tasks": {}}}}, ("WDF109", ("tasks", "g", "tasks"), None)),
         (
             {"tasks": {"a": {"operator": "x", "expand": {"p": "q"}}}},
-            ("WDF103", ("tasks", "a", "expand", "p"), 'write an array, or {"output_of": "task"}'),
+            (
+                "WDF103",
+                ("tasks", "a", "expand", "p"),
+                'write ["q"], or {"output_of": "q"} for what that task returns',
+            ),
         ),
         (
             {"defaults": {"timeout": 60}},

@@ -14,13 +14,14 @@ from pydantic import ValidationError
 
 from windlass.dagfactory.checks import ENOUGH, Call, run_checks
 from windlass.dagfactory.checks.naming import right_name
+from windlass.dagfactory.checks.operators import known_parameters
 from windlass.dagfactory.checks.secrets import check_secrets
 from windlass.dagfactory.diagnostics import Code, Diagnostic, Finding
 from windlass.dagfactory.discovery import ConfigFile, is_config_name
 from windlass.dagfactory.document import Document, Problem, parse_document, read_bytes, suffix_of
 from windlass.dagfactory.errors import ConfigError
 from windlass.dagfactory.layers import ChainReader, Resolved, resolve
-from windlass.dagfactory.model import DagConfig, model_findings
+from windlass.dagfactory.model import DagConfig
 from windlass.dagfactory.registry import Registry, default_registry
 
 __all__ = ["Analysis", "analyse", "analyse_all", "analyse_bytes", "check_defaults"]
@@ -117,10 +118,9 @@ def analyse_bytes(
     resolved = resolve(file, document, (folders or ChainReader(check_defaults)).chain(file))
     if not isinstance(document.data, dict):
         return Analysis(file, resolved, None)
-    config, findings = _validate(resolved.data)
-    found, calls = run_checks(
-        resolved.data, folder=file.folder, expected_id=file.dag_name, registry=registry or default_registry()
-    )
+    registry = registry or default_registry()
+    config, findings = _validate(resolved.data, registry)
+    found, calls = run_checks(resolved.data, folder=file.folder, expected_id=file.dag_name, registry=registry)
     findings += found
     name = file.path.rpartition("/")[2]
     if not is_config_name(name):
@@ -134,15 +134,22 @@ def analyse_bytes(
 def check_defaults(data: dict[str, Any]) -> list[Finding]:
     """Find what is wrong with a folder's defaults by themselves: kinds and keys, not what goes with what."""
     whole = {**data, "dag_id": "a_folder_v1", "tasks": {"any": {"operator": "any"}}}
-    found = [finding for finding in _validate(whole)[1] if finding.path and finding.path[0] in data]
+    found = [
+        finding
+        for finding in _validate(whole, default_registry())[1]
+        if finding.path and finding.path[0] in data
+    ]
     return [*found, *islice(check_secrets(data), ENOUGH)]
 
 
-def _validate(data: dict[str, Any]) -> tuple[DagConfig | None, list[Finding]]:
+def _validate(data: dict[str, Any], registry: Registry) -> tuple[DagConfig | None, list[Finding]]:
     try:
         return DagConfig.model_validate(data), []
     except ValidationError as error:
-        return None, model_findings(error.errors(include_url=False)[:ENOUGH], data)
+        from windlass.dagfactory.model.findings import model_findings  # all its advice is for mistakes only
+
+        errors = error.errors(include_url=False)[:ENOUGH]
+        return None, model_findings(errors, data, lambda name: known_parameters(name, registry))
 
 
 def _duplicate(also_in: Sequence[str]) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from windlass.dagfactory.checks.parameters import (
     unknown,
     validated,
 )
+from windlass.dagfactory.checks.renamed import former_path, known_otherwise
 from windlass.dagfactory.checks.scripts import BASH, check_scripts, rendered_by
 from windlass.dagfactory.checks.tree import Node, Tree
 from windlass.dagfactory.checks.use import Call, Calls, Output, Use
@@ -34,7 +35,7 @@ from windlass.dagfactory.registry import OperatorSpec, Registry, file_parameters
 if TYPE_CHECKING:
     from windlass.dagfactory.signature import Signature
 
-__all__ = ["Call", "Calls", "check_default_operators", "check_operator", "check_task"]
+__all__ = ["Call", "Calls", "check_default_operators", "check_operator", "check_task", "known_parameters"]
 
 
 def check_task(node: Node, data: Mapping[str, Any], folder: Path, registry: Registry) -> Call | list[Finding]:
@@ -64,6 +65,8 @@ def check_operator(use: Use, folder: Path, registry: Registry) -> Call | list[Fi
     Returns:
         How to construct the operator, or what is wrong.
     """
+    if former := former_path(use.name, (*use.path, "operator")):
+        return [former]
     wrong = check_mapping(use) if use.mapped else []
     if use.name == "airflow.bash":
         wrong += check_scripts(use, BASH, folder)
@@ -76,15 +79,35 @@ def check_operator(use: Use, folder: Path, registry: Registry) -> Call | list[Fi
         else:
             outcome = _check_spec(registry.get(use.name), use, folder)
     except RegistryError as error:
-        return [operator_finding(error, (*use.path, "operator"))]
+        return [operator_finding(error, (*use.path, "operator"), registry)]
     return [*wrong, *([] if isinstance(outcome, Call) else outcome)] if wrong else outcome
 
 
-def operator_finding(error: RegistryError, path: JsonPath) -> Finding:
+def operator_finding(error: RegistryError, path: JsonPath, registry: Registry) -> Finding:
     """Report an operator that is unknown or cannot be used."""
     unknown_one = isinstance(error, UnknownOperatorError)
     code = Code.UNKNOWN_OPERATOR if unknown_one else Code.UNUSABLE_OPERATOR
-    return Finding(code, path, str(error), next(iter(error.suggestions), None))
+    otherwise = known_otherwise(error.name, registry) if unknown_one else None
+    return Finding(code, path, str(error), otherwise or next(iter(error.suggestions), None))
+
+
+def known_parameters(name: str, registry: Registry) -> Collection[str]:
+    """List what an operator takes under args, as far as that can be known.
+
+    Args:
+        name: Its short name or class path.
+        registry: Where short names are looked up.
+    """
+    from windlass.dagfactory.signature import signature_of
+
+    try:
+        return (
+            signature_of(name).accepted
+            if is_class_path(name)
+            else parameter_names(registry.get(name).parameters)
+        )
+    except RegistryError:
+        return ()  # the operator's own check has reported it
 
 
 def check_default_operators(data: Mapping[str, Any], tree: Tree, registry: Registry) -> list[Finding]:
@@ -113,8 +136,7 @@ def check_default_operators(data: Mapping[str, Any], tree: Tree, registry: Regis
                 registry.get(name)
             except RegistryError as error:
                 path = ("defaults", "operators", name)
-                suggestion = next(iter(error.suggestions), None)
-                findings.append(Finding(Code.UNKNOWN_OPERATOR, path, str(error), suggestion, at="key"))
+                findings.append(replace(operator_finding(error, path, registry), at="key"))
     return findings
 
 
@@ -124,7 +146,7 @@ def _check_default_args(name: str, args: Mapping[str, Any], registry: Registry) 
     try:
         model = registry.get(name).parameters
     except RegistryError as error:
-        yield replace(operator_finding(error, path), at="key")
+        yield replace(operator_finding(error, path, registry), at="key")
         return
     known = parameter_names(model)
     where = _under((*path, "args"))

@@ -15,7 +15,6 @@ from windlass.dagfactory.checks.files import check_file
 from windlass.dagfactory.checks.use import Use
 from windlass.dagfactory.diagnostics import Code, Finding, JsonPath, did_you_mean
 from windlass.dagfactory.errors import UnusableOperatorError
-from windlass.dagfactory.model import literal_hint
 from windlass.dagfactory.signature import Signature
 
 __all__ = [
@@ -224,6 +223,8 @@ def _hint(error: ErrorDetails, field: FieldInfo | None, model: type[BaseModel]) 
     """Say what to write instead, from the kind of error or from what the parameter is for."""
     kind, value = error["type"], error.get("input")
     if kind == "literal_error":
+        from windlass.dagfactory.model.instead import literal_hint
+
         return literal_hint(error, value)
     for begin, written in _WRITTEN.items():
         if kind.startswith(begin):

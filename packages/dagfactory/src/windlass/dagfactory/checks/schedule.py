@@ -17,7 +17,7 @@ from windlass.dagfactory.values import parse_moment
 __all__ = ["check_schedule", "zone"]
 
 _PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
-_FIELDS = 5
+_FIELDS, _LEAST_LIKE_CRON = 5, 4
 _LONGEST = 250
 _OF_THE_MACHINE = frozenset({"Factory", "localtime", "posixrules"})
 """What databases of time zones hold beside zones; the same name means another time elsewhere."""
@@ -31,7 +31,7 @@ def check_schedule(data: Mapping[str, Any]) -> Iterator[Finding]:
     if isinstance(schedule, str) and 0 < len(schedule) <= _LONGEST:  # else the model has reported it
         problem = _cron_problem(schedule)
         if problem is not None:
-            near = did_you_mean(schedule, list(_PRESETS)) if schedule.startswith("@") else None
+            near = _instead(schedule)
             yield Finding(Code.CRON, ("schedule",), problem, near)
     if isinstance(schedule, dict) and isinstance(schedule.get("timetable"), str):
         yield from check_timetable(schedule)
@@ -39,6 +39,14 @@ def check_schedule(data: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(Code.TIME_ZONE, ("timezone",), f'"{name}" is no time zone', _near_zone(name))
     yield from _check_dates(data, zone(name) if isinstance(name, str) else None)
     yield from _check_settings(data, schedule)
+
+
+def _instead(schedule: str) -> str | None:
+    from windlass.dagfactory.guesses import meant_schedule
+
+    meant = meant_schedule(schedule)
+    near = did_you_mean(schedule, list(_PRESETS)) if schedule.startswith("@") else None
+    return f"write {meant}" if meant else near
 
 
 def _check_settings(data: Mapping[str, Any], schedule: Any) -> Iterator[Finding]:
@@ -79,6 +87,8 @@ def _cron_problem(expression: str) -> str | None:
     if expression.startswith("@"):
         return f'there is no preset "{expression}"; there are {", ".join(_PRESETS)}'
     fields = len(expression.split())
+    if fields < _LEAST_LIKE_CRON:
+        return f'"{expression}" is no schedule: neither cron nor a preset'
     if fields != _FIELDS:  # a sixth would be seconds, at its end: a run each second where none was meant
         return f"a cron expression has five fields, this has {fields}"
     return _unfit_cron(expression)

@@ -78,6 +78,7 @@ class Code(StrEnum):
     MISPLACED_SETTING = "WDF306"
     REFUSED_BY_OPERATOR = "WDF307"
     MAPPED_TWICE = "WDF308"
+    FORMER_OPERATOR = "WDF309"
 
     PATH_ESCAPE = "WDF401"
     FILE_NOT_FOUND = "WDF402"
@@ -266,6 +267,11 @@ _TABLE = (
         Code.MAPPED_TWICE,
         "A parameter with two sources in a mapped task",
         "Keep it in one place: args for all instances, expand or expand_kwargs for each.",
+    ),
+    CodeInfo(
+        Code.FORMER_OPERATOR,
+        "An operator's import path of Airflow 2",
+        "Write the short name, or the path in the provider's package.",
     ),
     CodeInfo(
         Code.PATH_ESCAPE, "A path outside the config's folder", "Keep files beside or below the config."

@@ -25,7 +25,7 @@ from yaml.events import (
 from windlass.dagfactory.diagnostics import Code, JsonPath
 from windlass.dagfactory.document.limits import MAX_BYTES, MAX_DEPTH
 from windlass.dagfactory.document.scan import Scan, Scanner, Span, Stop
-from windlass.dagfactory.document.yaml_errors import explained
+from windlass.dagfactory.document.yaml_errors import bare_template, explained
 
 __all__ = ["scan_yaml"]
 
@@ -64,7 +64,9 @@ class _YamlScanner(Scanner):
             self.parser = CParser(self.text)
             self.stream()
         except YAMLError as error:
-            self.result.problems.append(explained(error, self.text))
+            problem = explained(error, self.text)
+            if all(known.span != problem.span for known in self.result.problems):
+                self.result.problems.append(problem)
             raise Stop from error
 
     def refuse_control_characters(self) -> None:
@@ -113,11 +115,26 @@ class _YamlScanner(Scanner):
         self.weight += _NODE_WEIGHT
         if depth >= MAX_DEPTH:
             self.too_deep(event, path)
+        if event.flow_style and self.text[event.start_mark.index : event.start_mark.index + 2] == "{{":
+            return self.template(event, path, depth)
         inside = self.mapping if type(event) is MappingStartEvent else self.sequence
         value, end = inside(path, depth + 1)
         if self.positions:
             self.result.values[path] = event.start_mark.index, end.end_mark.index
         return value
+
+    def template(self, event: Any, path: JsonPath, depth: int) -> str:
+        """Read a template that lacks its quotes as the text that it is meant to be, and tell of it alone."""
+        bare = bare_template(self.text, event.start_mark.index)
+        before, known = self.positions, len(self.result.problems)
+        self.positions = False
+        _, end = self.mapping(path, depth + 1)
+        self.positions = before
+        span = bare.span if bare else (event.start_mark.index, end.end_mark.index)
+        del self.result.problems[known:]
+        hint = bare.suggestion if bare else "put the template in quotes"
+        self.report(Code.SYNTAX, span, path, "a template that is not in quotes", hint)
+        return self.text[slice(*span)]
 
     def too_deep(self, event: Any, path: JsonPath) -> None:
         self.report(Code.TOO_DEEP, _span(event), path, f"nested deeper than {MAX_DEPTH} levels")

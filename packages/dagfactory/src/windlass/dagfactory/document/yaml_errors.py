@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 from yaml import YAMLError
 from yaml.error import MarkedYAMLError
 
 from windlass.dagfactory.diagnostics import Code
 from windlass.dagfactory.document.scan import Problem
 
-__all__ = ["explained"]
+__all__ = ["bare_template", "explained"]
 
 _ALIGN = "align the keys of one object in one column, and indent what is inside deeper"
 _HINTS = {
@@ -22,6 +25,32 @@ _HINTS = {
     "found unexpected end of stream": "close the quotes",
     "found unknown escape character": "write a backslash twice, or use single quotes",
 }
+_TEMPLATE = re.compile(r"""[^"'#]*?(?:[:\-,\[]\s+|\[)(\{[{%#].*?)\s*$""")
+_QUOTABLE = 80
+
+
+def bare_template(text: str, at: int) -> Problem | None:
+    """Find a template that is not in quotes in a line: YAML takes its braces for those of an object.
+
+    Args:
+        text: The document.
+        at: A place in the line.
+    """
+    begin = text.rfind("\n", 0, at) + 1
+    end = text.find("\n", begin)
+    found = _TEMPLATE.match(text[begin : end if end >= 0 else len(text)])
+    if found is None:
+        return None
+    template = found[1].rstrip(",]") if "[" in found[0][: found.start(1)] else found[1]
+    quoted = json.dumps(template, ensure_ascii=False)
+    if '"' in template:
+        quoted = template if "'" in template else f"'{template}'"
+    hint = f"put the template in quotes: {quoted}"
+    if len(template) > _QUOTABLE or quoted == template:
+        hint = "put the template in quotes, or write it on the next line after a |"
+    start = begin + found.start(1)
+    span = (start, start + len(template))
+    return Problem(Code.SYNTAX, span, (), "a template that is not in quotes", hint)
 
 
 def explained(error: YAMLError, text: str) -> Problem:
@@ -30,6 +59,9 @@ def explained(error: YAMLError, text: str) -> Problem:
     if not isinstance(error, MarkedYAMLError) or mark is None:
         return Problem(Code.SYNTAX, (0, 1), (), f"no YAML: {error}")
     at = min(mark.index, len(text))
+    begun_at = error.context_mark.index if error.context_mark else at
+    if bare := bare_template(text, at) or bare_template(text, begun_at):
+        return bare
     what = error.problem or "no YAML"
     hint = _HINTS.get(what)
     if "alias" in (error.context or "") or "anchor" in (error.context or ""):

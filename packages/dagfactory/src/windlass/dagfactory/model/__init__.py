@@ -1,4 +1,7 @@
-"""What a config may say: the pydantic model, strict, with unknown keys refused everywhere."""
+"""What a config may say: the pydantic model, strict, with unknown keys refused everywhere.
+
+What is said of mistakes (`findings`, `habits`, `instead`) is imported once there is one.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from windlass.dagfactory.model.assets import (
     TimetableConfig,
 )
 from windlass.dagfactory.model.dag import DagConfig
-from windlass.dagfactory.model.findings import known_keys, literal_hint, model_findings
 from windlass.dagfactory.model.merge import SETTINGS, SettingsMerger, setting_origins
 from windlass.dagfactory.model.settings import (
     CompensateConfig,
@@ -55,9 +57,6 @@ __all__ = [
     "TimetableConfig",
     "TriggerRule",
     "granted",
-    "known_keys",
-    "literal_hint",
-    "model_findings",
     "setting_origins",
     "walk_tasks",
 ]
