@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -218,6 +219,80 @@ def test_stubs_are_written_beside_any_airflow(configs: Path, tmp_path: Path) -> 
     (configs / "sales_daily_load_v1" / "dag.json").unlink()
     last = runner.invoke(app, ["stubs", str(configs), "--out", str(out)])
     assert last.stdout == "0 configs: 0 written, 1 removed\n"  # asked for by hand, it is no lost mount
+
+
+def test_stubs_of_other_configs_are_not_removed_without_being_asked(configs: Path, tmp_path: Path) -> None:
+    out, others = tmp_path / "dags", tmp_path / "others"
+    others.mkdir()
+    assert runner.invoke(app, ["stubs", str(configs), "--out", str(out)]).exit_code == 0
+    before = sorted(out.rglob("*.py"))
+    for lost in (None, out / ".windlass" / "state.json"):  # a clone has the stubs and not what is beside them
+        if lost is not None:
+            lost.unlink()
+        result = runner.invoke(app, ["stubs", str(others), "--out", str(out)])
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"windlass-dags: {out} holds the stubs of {configs} (2 stubs): name another folder by --out, "
+            "or remove them by --force\n"
+        )
+        assert sorted(out.rglob("*.py")) == before
+    forced = runner.invoke(app, ["stubs", str(others), "--out", str(out), "--force"])
+    assert (forced.exit_code, forced.stdout) == (0, "0 configs: 0 written, 2 removed\n")
+
+
+def test_stubs_of_configs_that_were_renamed_or_moved_along_are_nobody_elses(
+    configs: Path, tmp_path: Path
+) -> None:
+    top = tmp_path / "one"
+    top.mkdir()
+    configs.rename(top / "configs")
+    runner.invoke(app, ["stubs", str(top / "configs"), "--out", str(top / "dags")])
+    top.rename(tmp_path / "two")
+    moved = tmp_path / "two"
+    result = runner.invoke(app, ["stubs", str(moved / "configs"), "--out", str(moved / "dags")])
+    assert (result.exit_code, result.stdout) == (0, "2 configs: 2 written, 0 removed\n")
+    (moved / "configs").rename(moved / "pipelines")
+    assert (
+        runner.invoke(app, ["stubs", str(moved / "pipelines"), "--out", str(moved / "dags")]).exit_code == 0
+    )
+
+
+def test_a_file_of_ones_own_is_no_stub_and_is_not_overwritten(configs: Path, tmp_path: Path) -> None:
+    own = tmp_path / "dags" / "crm_daily_sync_v1" / "dag.json.py"
+    own.parent.mkdir(parents=True)
+    own.write_text("# mine\n")
+    for flags in ([], ["--force"]):
+        result = runner.invoke(app, ["stubs", str(configs), "--out", str(tmp_path / "dags"), *flags])
+        assert result.exit_code == 1
+        assert "is no stub but somebody's own file; rename one of the two" in result.stderr
+        assert own.read_text() == "# mine\n"
+
+
+def test_folders_are_made_for_what_is_written(configs: Path, tmp_path: Path) -> None:
+    schema, picture = tmp_path / "a" / "b" / "dag.schema.json", tmp_path / "c" / "d" / "sales.svg"
+    assert runner.invoke(app, ["schema", "--out", str(schema)]).exit_code == 0
+    assert json.loads(schema.read_text())["type"] == "object"
+    config = str(configs / "sales_daily_load_v1")
+    assert runner.invoke(app, ["graph", config, "--out", str(picture)]).exit_code == 0
+    assert picture.read_text().startswith("<svg")
+
+
+def test_a_mistyped_command_is_answered_with_the_one_that_is() -> None:
+    result = runner.invoke(app, ["valdate", "x"])
+    assert result.exit_code == 2
+    assert "'validate'?" in result.stderr
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("command", [None, *typer.main.get_command(app).commands])  # type: ignore[attr-defined]
+def test_no_line_of_help_ends_before_the_terminal_does(command: str | None, width: int) -> None:
+    arguments = ["--help"] if command is None else [command, "--help"]
+    done = runner.invoke(app, arguments, env={"COLUMNS": str(width)})
+    assert max(map(len, done.stdout.splitlines())) == width
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    for line, following in itertools.pairwise(lines):
+        if line and following and not {line[0], following[0]} & set("╭│╰"):
+            assert len(line) + 1 + len(following.split()[0]) > width - 2, line
 
 
 def test_stubs_that_cannot_be_written_are_told_of(configs: Path, tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ Writing is by rename under a lock.
 
 from __future__ import annotations
 
+import ast
 import errno
 import fcntl
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +37,7 @@ __all__ = ["StubFolder", "SyncResult", "stub_text"]
 _HEADER = (
     "# Made by windlass-dagfactory for Airflow; changes are overwritten. It loads one DAG from its config.\n"
 )
+_ROOT = re.compile(r", root=('[^'\n]*'|\"[^\"\n]*\")")
 _NAME_TROUBLE = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR)
 
 
@@ -126,6 +129,20 @@ class StubFolder:
         """Names of the configs that have a stub."""
         return frozenset(self._ledger.load())
 
+    def of_others(self) -> dict[str, int]:
+        """Tell which other folders of configs have stubs here, and how many: a sync would remove those.
+
+        Stubs of a folder that is not there any more, as it was renamed, are nobody's.
+        """
+        if not self.stubs.is_dir() or self.is_complete():  # by a ledger of these configs
+            return {}
+        found: dict[str, int] = {}
+        for name in self._stubs_on_disk():
+            root = _root_of(Path(self._stub(name)))
+            if root is not None and root.is_dir() and not root.samefile(self.configs):
+                found[str(root)] = found.get(str(root), 0) + 1
+        return found
+
     def sync(self, *, claimed: Callable[[str], Sequence[str]] | None = None) -> SyncResult:
         """Bring the stubs up to date with the configs.
 
@@ -196,7 +213,7 @@ class StubFolder:
                     entry, watch=inputs.watch, defaults=around, variables=inputs.variables
                 )
                 continue
-            stub = self._write_stub(config, also_in)
+            stub = self._write_stub(config, also_in, known=before is not None)
             if isinstance(stub, Unreadable):
                 problems.append(stub)
                 continue
@@ -239,9 +256,13 @@ class StubFolder:
             root = os.path.relpath(os.path.realpath(root), os.path.realpath(stub.parent))
         return stub_text(config.name, f"{root.rstrip('/')}/{config.name}", also_in, root=root)
 
-    def _write_stub(self, config: ConfigFile, also_in: list[str]) -> Unreadable | StubStamp:
+    def _write_stub(self, config: ConfigFile, also_in: list[str], *, known: bool) -> Unreadable | StubStamp:
         stub = Path(self._stub(config.name))
         try:
+            if not known and stub.exists() and not _is_ours(stub):
+                return Unreadable(
+                    config.name, f"{stub} is no stub but somebody's own file; rename one of the two"
+                )
             stub.parent.mkdir(parents=True, exist_ok=True)
             self._ledger.replace(stub, self._text(config, also_in))
         except OSError as error:
@@ -322,6 +343,16 @@ def _touch(stub: str | Path) -> StubStamp:
     os.utime(stub, ns=(now, now))
     found = Path(stub).stat()  # a file system may keep times coarser than it is given
     return found.st_mtime_ns, found.st_size
+
+
+def _root_of(stub: Path) -> Path | None:
+    """Find the folder of configs that a stub names."""
+    try:
+        found = _ROOT.search(stub.read_text(encoding="utf-8"))
+        root = ast.literal_eval(found[1]) if found else None
+    except (OSError, ValueError, SyntaxError):
+        return None
+    return None if root is None else Path(os.path.normpath(stub.resolve().parent / root))
 
 
 def _is_ours(stub: Path) -> bool:
