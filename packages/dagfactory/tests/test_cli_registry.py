@@ -65,7 +65,14 @@ def test_json_is_a_list_or_the_one_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("trial.lod_file", 'did you mean "trial.load_file"?'), ("qqq", "registry lists")]
+    ("name", "hint"),
+    [
+        ("trial.lod_file", 'did you mean "trial.load_file"?'),
+        ("qqq", "registry lists"),
+        ("bash", 'did you mean "airflow.bash"?'),
+        ("BashOperator", 'write "airflow.bash", or the class path'),
+        ("airflow.operators.bash.BashOperator", "is a path of Airflow 2"),
+    ],
 )
 def test_an_unknown_name_is_misuse_with_a_hint(name: str, hint: str) -> None:
     result = runner.invoke(app, ["registry", name])

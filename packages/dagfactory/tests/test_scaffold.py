@@ -88,7 +88,7 @@ def test_words_that_make_no_valid_config_are_told(tmp_path: Path) -> None:
         result = runner.invoke(app, arguments)
         assert (result.exit_code, result.stdout) == (1, "")
         assert "WDF202" in result.stderr
-        assert "nothing is left written" in result.stderr
+        assert "nothing was written: correct what the lines above name" in result.stderr
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["here"]
 
 

@@ -17,6 +17,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _paragraphs(text: str) -> str:
+    """Join the lines of each paragraph: a terminal is as wide as it is, and typer keeps most line breaks."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
 for _command in (
     new.new,
     validate.validate,
@@ -26,7 +33,7 @@ for _command in (
     graph.graph,
     explain.explain,
 ):
-    app.command(_command.__name__)(_command)
+    app.command(_command.__name__, help=_paragraphs(_command.__doc__ or ""))(_command)
 
 
 def _show_version(value: bool) -> None:

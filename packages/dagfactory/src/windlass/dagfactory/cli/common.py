@@ -67,11 +67,12 @@ def misuse(message: str) -> NoReturn:
 
 
 def write(text: str, out: Path | None) -> None:
-    """Write what a command makes to a file, telling so, or on stdout."""
+    """Write what a command makes to a file, in folders made for it, telling so, or on stdout."""
     if out is None:
         typer.echo(text)
         return
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
         fail(f"{out} cannot be written: {error.strerror}")

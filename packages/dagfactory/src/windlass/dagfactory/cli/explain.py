@@ -25,9 +25,7 @@ def explain(
     config: Annotated[Path, typer.Argument(help="A config, or the folder of one.", metavar="CONFIG")],
     path: Annotated[
         str | None,
-        typer.Argument(
-            help="Only what is at this JSON path and below, such as tasks.load.", metavar="[PATH]"
-        ),
+        typer.Argument(help="Only what is at this JSON path and below, such as tasks.load.", metavar="PATH"),
     ] = None,
     root: Annotated[
         Path | None,

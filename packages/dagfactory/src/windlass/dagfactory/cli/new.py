@@ -25,17 +25,23 @@ def new(
         str | None, typer.Argument(help="The DAG's id, {domain}_{pipeline}_{version}.", metavar="NAME")
     ] = None,
     *,
-    template: Annotated[str | None, typer.Option("--template", help="Which; --list lists them.")] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", help="What to begin from; --list lists the templates.")
+    ] = None,
     folder: Annotated[
         Path, typer.Option("--folder", help="The folder of configs; the new one goes into it.")
     ] = Path(),
-    description: Annotated[str | None, typer.Option("--description", help="What it is for.")] = None,
-    schedule: Annotated[str, typer.Option("--schedule", help="Cron expression or preset.")] = "@daily",
-    timezone: Annotated[str, typer.Option("--timezone", help="IANA name.")] = "UTC",
+    description: Annotated[
+        str | None, typer.Option("--description", help="What the DAG is for, in a line.")
+    ] = None,
+    schedule: Annotated[
+        str, typer.Option("--schedule", help="Cron expression, or a preset such as @daily.")
+    ] = "@daily",
+    timezone: Annotated[str, typer.Option("--timezone", help="IANA name, such as Europe/Berlin.")] = "UTC",
     start_date: Annotated[
         str | None, typer.Option("--start-date", help="Absolute date; today by default.")
     ] = None,
-    owner: Annotated[str, typer.Option("--owner", help="Who is responsible.")] = "airflow",
+    owner: Annotated[str, typer.Option("--owner", help="Who is responsible for its tasks.")] = "airflow",
     listed: Annotated[bool, typer.Option("--list", help="List the templates and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as one JSON object.")] = False,
 ) -> None:
@@ -74,7 +80,7 @@ def new(
         fail(str(error))
     if not _is_sound(pipeline):
         remove_pipeline(pipeline, fresh)
-        fail("nothing is left written: correct the options, or what the lines above name, and ask again")
+        fail("nothing was written: correct what the lines above name, by an option of this command")
     _write_schema(pipeline)
     _tell(pipeline, as_json=as_json)
 

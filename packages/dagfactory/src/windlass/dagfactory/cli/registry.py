@@ -34,7 +34,12 @@ def registry(
     Example: windlass-dags registry airflow.bash
     """
     from windlass.dagfactory.catalog import catalog, class_entry
+    from windlass.dagfactory.checks.renamed import former_path
     from windlass.dagfactory.registry import is_class_path
+
+    former = former_path(name or "", ())
+    if former is not None:
+        misuse(f"{former.message}: {former.suggestion}")
 
     with redirect_stdout(sys.stderr):  # operator modules may print when they are imported
         entries = [class_entry(name)] if name is not None and is_class_path(name) else catalog()
@@ -53,9 +58,12 @@ def registry(
 def _named(name: str, entries: list[Entry]) -> list[Entry]:
     found = [entry for entry in entries if entry.name == name]
     if not found:
+        from windlass.dagfactory.checks.renamed import known_otherwise
         from windlass.dagfactory.diagnostics import did_you_mean
+        from windlass.dagfactory.registry import default_registry
 
         near = did_you_mean(name, sorted({entry.name for entry in entries}))
+        near = near or known_otherwise(name, default_registry())
         misuse(f'nothing is registered as "{name}": {near or "windlass-dags registry lists what is"}')
     return found
 

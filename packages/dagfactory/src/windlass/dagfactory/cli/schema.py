@@ -17,7 +17,9 @@ __all__ = ["schema"]
 
 def schema(
     out: Annotated[Path | None, typer.Option("--out", help="The file to write; stdout by default.")] = None,
-    defaults: Annotated[bool, typer.Option("--defaults", help="Of a folder's defaults.json.")] = False,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Write the schema of a folder's defaults.json instead.")
+    ] = False,
     as_json: Annotated[  # noqa: ARG001 - every command has it; here it is what is done anyway
         bool, typer.Option("--json", help="A schema is JSON in any case.")
     ] = False,

@@ -33,7 +33,7 @@ def validate(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Configs, files of defaults, or folders that are searched for both.", metavar="PATH…"
+            help="Configs, files of defaults, or folders that are searched for both.", metavar="PATH"
         ),
     ],
     output: Annotated[
