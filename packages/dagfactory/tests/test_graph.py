@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -176,6 +177,53 @@ def test_a_picture_is_the_same_each_time_and_well_formed() -> None:
     assert {"orders", "score [ ]", "trial.note · all_done", "trial.note · setup", "clean"} <= set(texts)
     kinds = [path.get("class") for path in root.iter(f"{SVG}path")]
     assert kinds.count("wire teardown") == 1
+
+
+def test_a_family_has_its_colour_in_every_picture_and_a_legend_names_it() -> None:
+    def inks(*operators: str) -> dict[str, str]:
+        tasks = {f"t{index}": {"operator": name} for index, name in enumerate(operators)}
+        root = ET.fromstring(to_svg(read_graph({"dag_id": "a_b_v1", "tasks": tasks})))
+        parts = list(root)
+        legend = {}
+        for bar, text in itertools.pairwise(parts):
+            if bar.get("fill") and text.tag == f"{SVG}text":
+                legend[str(text.text)] = str(bar.get("fill"))
+        drawn = {str(rect.get("fill")) for rect in root.iter(f"{SVG}rect") if rect.get("fill")}
+        assert drawn == set(legend.values())
+        return legend
+
+    names = ("airflow.bash", "warehouse.publish", "quality.suite", "notify.email", "spark.submit")
+    all_of_them = inks(*names)
+    assert sorted(all_of_them) == ["airflow", "notify", "quality", "spark", "warehouse"]
+    assert len(set(all_of_them.values())) == len(names)
+    for name in names:
+        family = name.partition(".")[0]
+        assert inks(name) == {family: all_of_them[family]}
+    standard = "airflow.providers.standard.operators.bash.BashOperator"
+    http = "airflow.providers.http.operators.http.HttpOperator"
+    assert inks(standard, "airflow.bash") == {"airflow": all_of_them["airflow"]}
+    assert set(inks(http, "acme.operators.Push")) == {"acme", "http"}
+
+
+def test_the_names_that_the_ui_shows_are_shown() -> None:
+    tasks = {
+        "g": {"group_display_name": "Land files", "tasks": {"a": OP | {"task_display_name": "Orders"}}},
+        "b": OP,
+    }
+    graph = read_graph(
+        {"dag_id": "a_b_v1", "dag_display_name": "Sales", "schedule": "@daily", "tasks": tasks}
+    )
+    root = ET.fromstring(to_svg(graph))
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert texts[:2] == ["Sales", "a_b_v1 · @daily · 2 tasks"]
+    assert {"Land files", "Orders", "b"} <= set(texts)
+    hovered = [title.text or "" for title in root.iter(f"{SVG}title")]
+    assert any(text.startswith("g.a\n") for text in hovered)
+    mermaid = to_mermaid(graph)
+    assert '["Land files"]' in mermaid
+    assert '["Orders<br/>' in mermaid
+    shown = {node["id"]: node["display_name"] for node in graph.as_dict()["nodes"]}
+    assert shown == {"g": "Land files", "g.a": "Orders", "b": None}
 
 
 def test_text_that_means_something_to_xml_is_only_text() -> None:

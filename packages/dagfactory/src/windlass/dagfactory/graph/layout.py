@@ -91,7 +91,8 @@ def shorten(text: str, width: float, size: float = 13.0) -> str:
 
 def heading(node: Node) -> str:
     """Write a task's name as it is drawn: a mapped one with brackets, as Airflow shows it."""
-    return f"{node.name} [ ]" if node.mapped else node.name
+    name = node.shown or node.name
+    return f"{name} [ ]" if node.mapped else name
 
 
 def caption(node: Node) -> str:
@@ -226,7 +227,10 @@ class _Plan:
         right = max((x + self.sizes[key][0] for key, (x, _) in at.items()), default=0.0)
         bottom = max((item.y + item.height / 2 for column in columns for item in column), default=0.0)
         if group is not None:
-            right = max(right + _PAD, text_width(self.graph.nodes[group].name) + 2 * _PAD)
+            right = max(
+                right + _PAD,
+                text_width(self.graph.nodes[group].shown or self.graph.nodes[group].name) + 2 * _PAD,
+            )
             bottom = max(bottom + _PAD, _HEADER)
         places = {key: item.y for key, item in ports.items()}
         return _Area(right, bottom, at, places, borders, {})

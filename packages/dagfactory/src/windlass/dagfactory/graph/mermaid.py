@@ -30,7 +30,7 @@ def _level(graph: Graph, group: str | None, depth: int, ids: dict[str, str], lin
     for node in graph.inside(group):
         name = ids[node.id]
         if node.kind == "group":
-            lines.append(f'{indent}subgraph {name}["{_escape(node.name)}"]')
+            lines.append(f'{indent}subgraph {name}["{_escape(node.shown or node.name)}"]')
             _level(graph, node.id, depth + 1, ids, lines)
             lines.append(f"{indent}end")
         else:
@@ -40,7 +40,8 @@ def _level(graph: Graph, group: str | None, depth: int, ids: dict[str, str], lin
 
 def _label(node: Node) -> str:
     below = caption(node)
-    return f"{_escape(node.name)}<br/><small>{_escape(below)}</small>" if below else _escape(node.name)
+    name = _escape(node.shown or node.name)
+    return f"{name}<br/><small>{_escape(below)}</small>" if below else name
 
 
 def _escape(text: str) -> str:

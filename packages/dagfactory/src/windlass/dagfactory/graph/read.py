@@ -31,6 +31,7 @@ class Node:
         role: `setup`, `teardown` or empty.
         trigger_rule: Its trigger rule, or None for Airflow's default.
         tooltip: More about it, for those who hover.
+        shown: The name that the UI shows instead of its own, or empty.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Node:
     role: str = ""
     trigger_rule: str | None = None
     tooltip: str = ""
+    shown: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,14 @@ class Graph:
         subtitle: Its schedule, in words of the config.
         nodes: By id, in the config's order, groups before what is in them.
         edges: Each pair once.
+        shown: The name that the UI shows instead of the id, or empty.
     """
 
     title: str
     subtitle: str = ""
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
+    shown: str = ""
 
     def inside(self, group: str | None) -> list[Node]:
         """List what is directly in a group, or at the top."""
@@ -83,9 +87,11 @@ class Graph:
         """The graph as JSON output has it."""
         return {
             "dag_id": self.title,
+            "display_name": self.shown or None,
             "nodes": [
                 {
                     "id": node.id,
+                    "display_name": node.shown or None,
                     "kind": node.kind,
                     "group": node.parent,
                     "operator": node.operator or None,
@@ -107,6 +113,7 @@ def read_graph(data: Mapping[str, Any]) -> Graph:
             becomes a node of kind `missing`.
     """
     graph = Graph(str(data.get("dag_id") or "DAG"), _schedule(data.get("schedule")))
+    graph.shown = _text(data.get("dag_display_name"))
     pending = _Pending(graph, data)
     _read_level(data.get("tasks"), ("tasks",), None, Scope(), pending)
     edges: dict[tuple[str, str], Edge] = {}
@@ -122,7 +129,7 @@ def read_graph(data: Mapping[str, Any]) -> Graph:
 def _without_secrets(graph: Graph) -> Graph:
     """Leave out of all texts what looks like a secret; ids stay unique."""
     ids: dict[str | None, str | None] = {None: None}
-    shown = Graph(hide(graph.title), hide(graph.subtitle))
+    shown = Graph(hide(graph.title), hide(graph.subtitle), shown=hide(graph.shown))
     for node in graph.nodes.values():
         node_id = hide(node.id)
         while node_id in shown.nodes:
@@ -132,6 +139,7 @@ def _without_secrets(graph: Graph) -> Graph:
             node,
             id=node_id,
             name=hide(node.name),
+            shown=hide(node.shown),
             parent=ids[node.parent],
             operator=hide(node.operator),
             trigger_rule=node.trigger_rule and hide(node.trigger_rule),
@@ -169,7 +177,8 @@ def _node(name: str, path: JsonPath, parent: str | None, prefix: str, pending: _
     while node_id in pending.graph.nodes:  # two tasks of one id are a mistake; both are drawn
         node_id += "'"
     if "tasks" in entry:
-        return Node(node_id, name, "group", parent, tooltip=_text(entry.get("tooltip")))
+        shown = _text(entry.get("group_display_name"))
+        return Node(node_id, name, "group", parent, tooltip=_text(entry.get("tooltip")), shown=shown)
     rule = _rule_of(pending.data, path)
     return Node(
         node_id,
@@ -181,6 +190,7 @@ def _node(name: str, path: JsonPath, parent: str | None, prefix: str, pending: _
         role="setup" if entry.get("setup") is True else "teardown" if entry.get("teardown") else "",
         trigger_rule=rule if rule != _DEFAULT_RULE else None,
         tooltip=_text(entry.get("doc_md")),
+        shown=_text(entry.get("task_display_name")),
     )
 
 

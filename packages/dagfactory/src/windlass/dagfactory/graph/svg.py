@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
+from windlass.dagfactory.graph.colours import family_of, ink_of
 from windlass.dagfactory.graph.layout import (
     Box,
     Point,
@@ -20,11 +21,11 @@ from windlass.dagfactory.graph.read import Graph, Node
 
 __all__ = ["to_svg"]
 
-_MARGIN, _TITLE = 24.0, 52.0
+_MARGIN, _TITLE, _LEGEND = 24.0, 52.0, 22.0
+_LEGEND_ROOM = 400.0
 _LEVEL = 0.05
 _BEND = 20.0
 """How far what leads back reaches out of a row: three quarters of it, which a group's border is away."""
-_INKS = ("#3b6fd4", "#0f8a6d", "#b8561a", "#8446c2", "#b3306f", "#5f7a12")
 _STYLE = """
 svg{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
 .paper{fill:#fff}.title{font-size:16px;font-weight:600;fill:#1c2430}.sub{font-size:12px;fill:#5b6675}
@@ -51,25 +52,27 @@ def to_svg(graph: Graph) -> str:
         A whole SVG document. The same graph gives the same bytes.
     """
     layout = lay_out(graph)
-    width = max(layout.width, text_width(graph.title, 16), text_width(graph.subtitle, 12)) + 2 * _MARGIN
-    height = layout.height + 2 * _MARGIN + _TITLE
-    inks = _inks(graph)
+    subtitle = f"{graph.title} · {graph.subtitle}" if graph.shown else graph.subtitle
+    title = graph.shown or graph.title
+    legend, legend_width, rows = _legend(graph, layout.width)
+    top = _MARGIN + _TITLE + rows * _LEGEND
+    inner = max(layout.width, text_width(title, 16), text_width(f"{subtitle} · 000 tasks", 12), legend_width)
+    width, height = inner + 2 * _MARGIN, layout.height + _MARGIN + top
     tasks = sum(node.kind == "task" for node in graph.nodes.values())
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
-        f"<title>{escape(_xml(graph.title))}</title>",
+        f"<title>{escape(_xml(title))}</title>",
         f"<style>{_STYLE}</style>",
         f"<defs>{_tip('tip')}{_tip('tip-wrong')}</defs>",
         '<rect class="paper" width="100%" height="100%"/>',
-        _text(_MARGIN, _MARGIN + 14, "title", graph.title),
-        _text(
-            _MARGIN, _MARGIN + 34, "sub", f"{graph.subtitle} · {tasks} {'task' if tasks == 1 else 'tasks'}"
-        ),
-        f'<g transform="translate({_MARGIN:.0f} {_MARGIN + _TITLE:.0f})">',
+        _text(_MARGIN, _MARGIN + 14, "title", title),
+        _text(_MARGIN, _MARGIN + 34, "sub", f"{subtitle} · {tasks} {'task' if tasks == 1 else 'tasks'}"),
+        *legend,
+        f'<g transform="translate({_MARGIN:.0f} {top:.0f})">',
         *(_group(node, layout.boxes[node.id]) for node in graph.nodes.values() if node.kind == "group"),
         *(_wire(wire, graph) for wire in layout.wires),
-        *(_task(node, layout.boxes[node.id], inks) for node in graph.nodes.values() if node.kind != "group"),
+        *(_task(node, layout.boxes[node.id]) for node in graph.nodes.values() if node.kind != "group"),
         "</g>",
         "</svg>",
     ]
@@ -84,33 +87,42 @@ def _tip(name: str) -> str:
     return f'<marker id="{name}" {where} orient="auto">{shape}</marker>'
 
 
-def _inks(graph: Graph) -> dict[str, str]:
-    """Give each family of operators, `warehouse` of `warehouse.publish`, a colour in order of appearance."""
-    families = dict.fromkeys(_family(node) for node in graph.nodes.values() if node.kind == "task")
-    return {family: _INKS[index % len(_INKS)] for index, family in enumerate(families)}
+def _legend(graph: Graph, room: float) -> tuple[list[str], float, int]:
+    """Say which colour is which family: the parts of the drawing, its width and how many rows it takes."""
+    families = sorted({family_of(node.operator) for node in graph.nodes.values() if node.kind == "task"})
+    parts: list[str] = []
+    x, widest, row = 0.0, 0.0, 0
+    for family in families:
+        wide = text_width(family, 11) + 28
+        if x and x + wide > max(room, _LEGEND_ROOM):
+            x, row = 0.0, row + 1
+        y = _MARGIN + _TITLE + row * _LEGEND
+        parts.append(_bar(Box(_MARGIN + x, y - 4, 3, 12), family))
+        parts.append(_text(_MARGIN + x + 9, y + 6, "what", family))
+        x += wide
+        widest = max(widest, x)
+    return parts, widest, row + 1 if families else 0
 
 
-def _family(node: Node) -> str:
-    operator = node.operator
-    return operator if operator.rpartition(".")[2][:1].isupper() else operator.partition(".")[0]
+def _bar(box: Box, family: str) -> str:
+    return f'{_rect(box, "", radius=1.5)[:-2]} fill="{ink_of(family)}"/>'
 
 
 def _group(node: Node, box: Box) -> str:
-    name = shorten(node.name, box.width - 20, 12)
+    name = shorten(node.shown or node.name, box.width - 20, 12)
     return (
         f"<g><title>{escape(_xml(_hover(node)))}</title>{_rect(box, 'group', radius=10)}"
         f"{_text(box.x + 14, box.y + 19, 'group-name', name)}</g>"
     )
 
 
-def _task(node: Node, box: Box, inks: dict[str, str]) -> str:
+def _task(node: Node, box: Box) -> str:
     parts = [f"<g><title>{escape(_xml(_hover(node)))}</title>"]
     if node.mapped:
         parts.append(_rect(Box(box.x + 4, box.y + 4, box.width, box.height), "stack", radius=7))
     parts.append(_rect(box, "task" if node.kind == "task" else "missing", radius=7))
     if node.kind == "task":
-        bar = Box(box.x + 5, box.y + 8, 3, box.height - 16)
-        parts.append(f'{_rect(bar, "", radius=1.5)[:-2]} fill="{inks[_family(node)]}"/>')
+        parts.append(_bar(Box(box.x + 5, box.y + 8, 3, box.height - 16), family_of(node.operator)))
     room = box.width - 24
     parts.append(_text(box.x + 15, box.y + 20, "name", shorten(heading(node), room)))
     parts.append(_text(box.x + 15, box.y + 36, "what", shorten(caption(node), room, 11)))
